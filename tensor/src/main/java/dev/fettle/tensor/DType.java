@@ -1,0 +1,58 @@
+package dev.fettle.tensor;
+
+/// The element types of a checkpoint. The names are those of safetensors.
+public enum DType {
+  F64(8, "float64"),
+  F32(4, "float32"),
+  F16(2, "float16"),
+  BF16(2, "bfloat16"),
+  F8_E4M3(1, "float8_e4m3fn"),
+  F8_E5M2(1, "float8_e5m2"),
+  I64(8, "int64"),
+  I32(4, "int32"),
+  I16(2, "int16"),
+  I8(1, "int8"),
+  U8(1, "uint8"),
+  BOOL(1, "bool");
+
+  private final int bytes;
+  private final String torchName;
+
+  DType(int bytes, String torchName) {
+    this.bytes = bytes;
+    this.torchName = torchName;
+  }
+
+  /// Size of one element in bytes.
+  public int bytes() {
+    return bytes;
+  }
+
+  /// The name PyTorch and Hugging Face configurations use, such as `bfloat16`.
+  public String torchName() {
+    return torchName;
+  }
+
+  public boolean isFloat() {
+    return switch (this) {
+      case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 -> true;
+      case I64, I32, I16, I8, U8, BOOL -> false;
+    };
+  }
+
+  /// The dtype with this safetensors name (`BF16`) or PyTorch name (`bfloat16`, `torch.bfloat16`).
+  ///
+  /// @throws UserException if there is none
+  public static DType parse(String name) {
+    String bare = name.startsWith("torch.") ? name.substring("torch.".length()) : name;
+    for (DType dtype : values()) {
+      if (dtype.name().equals(bare) || dtype.torchName.equals(bare)) {
+        return dtype;
+      }
+    }
+    throw new UserException(
+        "Unknown dtype '"
+            + name
+            + "'; known are float32, float16, bfloat16 and the safetensors names.");
+  }
+}
