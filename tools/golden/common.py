@@ -85,6 +85,11 @@ def double_model(folder):
     return model
 
 
+def quantized_model(folder):
+    """A folder with a quantization_config, through bitsandbytes."""
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", device_map="cpu")
+
+
 def nf4_config():
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
