@@ -1,0 +1,190 @@
+package dev.fettle.checkpoint;
+
+import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.UserException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// A Hugging Face model folder: `config.json` and one `model.safetensors`, or shards with
+/// `model.safetensors.index.json`.
+public final class CheckpointFolder implements TensorSource {
+  static final String CONFIG = "config.json";
+  static final String SINGLE = "model.safetensors";
+  static final String INDEX = "model.safetensors.index.json";
+
+  /// Files that belong to a model but hold no weights.
+  private static final Pattern COMPANION =
+      Pattern.compile(
+          "(tokenizer.*|special_tokens_map\\.json|added_tokens\\.json|generation_config\\.json"
+              + "|chat_template.*|vocab\\..*|merges\\.txt|LICENSE.*|NOTICE.*)");
+
+  private final Path folder;
+  private final ObjectNode config;
+  private final List<SafetensorsFile> files;
+  private final Map<String, SafetensorsFile> owners = new LinkedHashMap<>();
+  private final SequencedMap<String, TensorInfo> infos = new LinkedHashMap<>();
+
+  private CheckpointFolder(Path folder, ObjectNode config, List<SafetensorsFile> files) {
+    this.folder = folder;
+    this.config = config;
+    this.files = files;
+    for (SafetensorsFile file : files) {
+      file.infos()
+          .forEach((name, info) -> {
+            if (owners.putIfAbsent(name, file) != null) {
+              throw new UserException(
+                  "Tensor '" + name + "' is in more than one shard of " + folder + ".");
+            }
+            infos.put(name, info);
+          });
+    }
+  }
+
+  /// @throws UserException if a file is missing, truncated or contradicts another
+  public static CheckpointFolder open(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new UserException(
+          "Model folder "
+              + folder
+              + " does not exist; expected a folder with config.json and"
+              + " model.safetensors.");
+    }
+    ObjectNode config = Json.read(folder.resolve(CONFIG));
+    List<SafetensorsFile> opened = new ArrayList<>();
+    boolean done = false;
+    try {
+      if (Files.exists(folder.resolve(INDEX))) {
+        openShards(folder, opened);
+      } else if (Files.exists(folder.resolve(SINGLE))) {
+        opened.add(SafetensorsFile.open(folder.resolve(SINGLE)));
+      } else {
+        throw new UserException(
+            "Folder "
+                + folder
+                + " has neither model.safetensors nor model.safetensors.index.json;"
+                + " convert other formats to safetensors first.");
+      }
+      CheckpointFolder checkpoint = new CheckpointFolder(folder, config, opened);
+      done = true;
+      return checkpoint;
+    } finally {
+      if (!done) {
+        opened.forEach(SafetensorsFile::close);
+      }
+    }
+  }
+
+  private static void openShards(Path folder, List<SafetensorsFile> opened) {
+    Path index = folder.resolve(INDEX);
+    if (!(Json.read(index).get("weight_map") instanceof ObjectNode weightMap)) {
+      throw new UserException("Index " + index + " has no object 'weight_map'.");
+    }
+    Map<String, List<String>> tensorsByShard = new TreeMap<>();
+    for (Map.Entry<String, JsonNode> entry : weightMap.properties()) {
+      String shard = entry.getValue().asString("");
+      if (shard.isEmpty() || !Path.of(shard).equals(Path.of(shard).getFileName())) {
+        throw new UserException(
+            "Index "
+                + index
+                + " places tensor '"
+                + entry.getKey()
+                + "' in '"
+                + shard
+                + "', which is not a file name.");
+      }
+      tensorsByShard.computeIfAbsent(shard, s -> new ArrayList<>()).add(entry.getKey());
+    }
+    tensorsByShard.forEach((shard, names) -> {
+      if (!Files.exists(folder.resolve(shard))) {
+        throw new UserException(
+            "Shard "
+                + folder.resolve(shard)
+                + " is missing; "
+                + index
+                + " places "
+                + names.size()
+                + " tensors in it.");
+      }
+      SafetensorsFile file = SafetensorsFile.open(folder.resolve(shard));
+      opened.add(file);
+      for (String name : names) {
+        if (!file.infos().containsKey(name)) {
+          throw new UserException(
+              "Index "
+                  + index
+                  + " places tensor '"
+                  + name
+                  + "' in "
+                  + shard
+                  + ", which does not hold it.");
+        }
+      }
+    });
+  }
+
+  public Path path() {
+    return folder;
+  }
+
+  /// The parsed `config.json`.
+  ///
+  /// @throws UserException if the architecture is not supported or a key is missing
+  public ModelConfig config() {
+    return ModelConfig.parse(config, folder.resolve(CONFIG).toString());
+  }
+
+  /// A copy of `config.json` as it is, with keys that [ModelConfig] does not know.
+  public ObjectNode configJson() {
+    return config.deepCopy();
+  }
+
+  /// The `quantization_config` of a quantized checkpoint, or null.
+  public @Nullable ObjectNode quantizationConfig() {
+    return config.get("quantization_config") instanceof ObjectNode node ? node.deepCopy() : null;
+  }
+
+  /// Tokenizer, chat template, generation settings and licence: what a derived model copies along.
+  public List<Path> companionFiles() {
+    try (Stream<Path> paths = Files.list(folder)) {
+      return paths
+          .filter(Files::isRegularFile)
+          .filter(path -> COMPANION.matcher(path.getFileName().toString()).matches())
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      throw new UserException("Cannot list " + folder + ": " + AtomicFiles.reason(e) + ".", e);
+    }
+  }
+
+  @Override
+  public SequencedMap<String, TensorInfo> infos() {
+    return Collections.unmodifiableSequencedMap(infos);
+  }
+
+  @Override
+  public HostTensor tensor(String name) {
+    @Nullable SafetensorsFile owner = owners.get(name);
+    if (owner == null) {
+      throw new UserException("Model " + folder + " has no tensor '" + name + "'.");
+    }
+    return owner.tensor(name);
+  }
+
+  @Override
+  public void close() {
+    files.forEach(SafetensorsFile::close);
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.checkpoint;
+
+import org.jspecify.annotations.NullMarked;
