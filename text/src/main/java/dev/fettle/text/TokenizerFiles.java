@@ -1,0 +1,102 @@
+package dev.fettle.text;
+
+import dev.fettle.tensor.UserException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/// What the JSON files of a tokenizer say, apart from what the native library takes from them.
+///
+/// @param vocabulary token text to id, added tokens included
+/// @param printing the ids that stand for text: all of the vocabulary but the special tokens
+/// @param bytes the ids of byte tokens (`<0x0A>`), if the decoder joins those into UTF-8
+/// @param config `tokenizer_config.json`, or `special_tokens_map.json`, or an empty object
+record TokenizerFiles(
+    Map<String, Integer> vocabulary, BitSet printing, BitSet bytes, ObjectNode config) {
+  private static final Pattern BYTE_TOKEN = Pattern.compile("<0x[0-9A-F]{2}>");
+
+  /// @throws UserException if a file is malformed
+  static TokenizerFiles parse(ObjectNode tokenizer, Path folder) {
+    Map<String, Integer> vocabulary = new HashMap<>();
+    JsonNode vocab = tokenizer.path("model").path("vocab");
+    if (vocab.isObject()) {
+      vocab.propertyStream().forEach(e -> vocabulary.put(e.getKey(), e.getValue().asInt()));
+    } else { // Unigram: [[piece, score], ...]
+      for (int id = 0; id < vocab.size(); id++) {
+        vocabulary.put(vocab.get(id).path(0).asString(), id);
+      }
+    }
+    for (JsonNode added : tokenizer.path("added_tokens")) {
+      vocabulary.put(added.path("content").asString(), added.path("id").asInt());
+    }
+    if (vocabulary.isEmpty()) {
+      throw new UserException(
+          folder.resolve("tokenizer.json")
+              + " has no model.vocab; expected a Hugging Face fast tokenizer.");
+    }
+    BitSet printing = new BitSet();
+    vocabulary.values().forEach(printing::set);
+    for (JsonNode added : tokenizer.path("added_tokens")) {
+      if (added.path("special").asBoolean(false)) {
+        printing.clear(added.path("id").asInt());
+      }
+    }
+    BitSet bytes = new BitSet();
+    if (hasByteFallback(tokenizer.path("decoder"))) {
+      vocabulary.forEach((token, id) -> bytes.set(id, BYTE_TOKEN.matcher(token).matches()));
+    }
+    return new TokenizerFiles(vocabulary, printing, bytes, config(folder));
+  }
+
+  private static ObjectNode config(Path folder) {
+    for (String name : new String[] {"tokenizer_config.json", "special_tokens_map.json"}) {
+      Path file = folder.resolve(name);
+      if (Files.exists(file)) {
+        return Json.readObject(file);
+      }
+    }
+    return JsonNodeFactory.instance.objectNode();
+  }
+
+  private static boolean hasByteFallback(JsonNode decoder) {
+    if (decoder.path("type").asString("").equals("ByteFallback")) {
+      return true;
+    }
+    for (JsonNode child : decoder.path("decoders")) {
+      if (hasByteFallback(child)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  int vocabSize() {
+    return vocabulary.values().stream().mapToInt(Integer::intValue).max().orElse(-1) + 1;
+  }
+
+  SpecialTokens specialTokens() {
+    String bos = special("bos_token");
+    String eos = special("eos_token");
+    String pad = special("pad_token");
+    String unk = special("unk_token");
+    return new SpecialTokens(bos, id(bos), eos, id(eos), pad, id(pad), unk, id(unk));
+  }
+
+  /// A special token is a string, or an object with its text under `content`, or null.
+  private @Nullable String special(String key) {
+    JsonNode value = config.path(key);
+    JsonNode text = value.isObject() ? value.path("content") : value;
+    return text.isString() ? text.asString() : null;
+  }
+
+  private @Nullable Integer id(@Nullable String token) {
+    return token == null ? null : vocabulary.get(token);
+  }
+}
