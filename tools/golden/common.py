@@ -17,6 +17,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+ADAPTER_SEED = 260  # of lora-start and lora-init
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

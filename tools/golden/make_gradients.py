@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 
 import common
 
-SEED, B_STD = 260, 0.02
+SEED, B_STD = common.ADAPTER_SEED, 0.02
 ADAPTER_FILES = {"adapter_config.json", "adapter_model.safetensors"}
 
 
