@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.tensor;
+
+import org.jspecify.annotations.NullMarked;
