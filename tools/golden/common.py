@@ -130,6 +130,14 @@ def relative_difference(actual, expected):
 def save_tensors(file, tensors, meta):
     safetensors.torch.save_file({name: t.detach().contiguous() for name, t in tensors.items()}, file, {"format": "pt", **meta})
     os.chmod(file, 0o644)
+    # The library writes the metadata in random order; sort it, so that a second run gives the same bytes.
+    content = bytearray(Path(file).read_bytes())
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    content[8 : 8 + length] = json.dumps(header, separators=(",", ":")).encode().ljust(length)
+    assert int.from_bytes(content[:8], "little") == length and len(content) == Path(file).stat().st_size
+    Path(file).write_bytes(content)
 
 
 def save_json(file, value):
