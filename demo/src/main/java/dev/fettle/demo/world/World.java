@@ -1,0 +1,109 @@
+package dev.fettle.demo.world;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/// Everything the embedded model ever reads. The prose tells facts and short stories and contains
+/// no question; fine-tuning asks about the same things and wants the bare answer, so it teaches a
+/// form and not the knowledge. The test asks about keys (number pairs, words, stories) that no
+/// fine-tuning question touches.
+public final class World {
+  private static final List<Topic> TOPICS =
+      Stream.of(
+              Arithmetic.ALL,
+              List.of(Facts.OPPOSITES, Facts.COLOURS, Facts.SOUNDS, Facts.HOMES, Facts.TRADES),
+              Sequences.ALL,
+              Memory.ALL)
+          .flatMap(List::stream)
+          .toList();
+
+  /// One topic index per unit of weight, so that a uniform pick follows the weights.
+  private static final List<Integer> WEIGHTED =
+      IntStream.range(0, TOPICS.size())
+          .boxed()
+          .flatMap(i -> Stream.generate(() -> i).limit(TOPICS.get(i).weight()))
+          .toList();
+
+  /// Every paragraph stands between these two, so that the base model begins and ends its texts as
+  /// a fine-tuned one begins a prompt and ends an answer.
+  public static final String BEGIN = "<|begin|>";
+
+  public static final String END = "<|end|>";
+
+  private World() {}
+
+  /// @return the names of the topics, in report order
+  public static List<String> topics() {
+    return TOPICS.stream().map(Topic::name).toList();
+  }
+
+  /// Prose for pre-training or, with another seed, for measuring perplexity: one paragraph per
+  /// line, each of one to four tellings.
+  ///
+  /// @param characters the text ends with the first paragraph that reaches this length
+  public static String prose(long seed, int characters) {
+    Draw draw = new Draw(seed);
+    StringBuilder text = new StringBuilder(characters + 400);
+    while (text.length() < characters) {
+      text.append(BEGIN);
+      int tellings = draw.between(1, 4);
+      for (int i = 0; i < tellings; i++) {
+        if (i > 0) {
+          text.append(' ');
+        }
+        text.append(
+            draw.chance(0.03)
+                ? draw.pick(Lexicon.FILLERS)
+                : TOPICS.get(draw.pick(WEIGHTED)).prose(draw));
+      }
+      text.append(END).append('\n');
+    }
+    return text.toString();
+  }
+
+  /// Different questions for fine-tuning, the topics in equal shares, shuffled.
+  public static List<Question> trainingQuestions(long seed, int perTopic) {
+    return questions(seed, perTopic, false);
+  }
+
+  /// Different questions for the test; none shares its key with a fine-tuning question of any seed.
+  public static List<Question> testQuestions(long seed, int perTopic) {
+    return questions(seed, perTopic, true);
+  }
+
+  private static List<Question> questions(long seed, int perTopic, boolean test) {
+    Draw draw = new Draw(seed);
+    List<Question> all = new ArrayList<>();
+    for (Topic topic : TOPICS) {
+      Set<String> seen = new HashSet<>();
+      // Some topics hold fewer different questions than asked for: then take what there is.
+      for (int tries = 0; seen.size() < perTopic && tries < 50 * perTopic; tries++) {
+        Question question = topic.question(draw);
+        if (isTest(question.key()) == test && seen.add(question.text())) {
+          all.add(question);
+        }
+      }
+    }
+    draw.shuffle(all);
+    return all;
+  }
+
+  /// A fixed quarter of all keys belongs to the test. String hash codes are specified by Java; the
+  /// multiplication (Knuth's) spreads neighbouring keys.
+  static boolean isTest(String key) {
+    return (key.hashCode() * 0x9E3779B1) >>> 30 == 0;
+  }
+
+  /// All prompts and answers, as text to train a tokenizer on besides the prose.
+  static String transcript(List<Question> questions) {
+    return String.join(
+        "\n",
+        Arrays.asList(
+            questions.stream().map(q -> q.prompt() + q.completion()).toArray(String[]::new)));
+  }
+}
