@@ -1,0 +1,12 @@
+package dev.fettle.cli;
+
+import java.util.List;
+
+/// The verbs there are.
+final class Verbs {
+  private Verbs() {}
+
+  static List<Verb> inDataFlowOrder(Console console) {
+    return List.of();
+  }
+}
