@@ -80,12 +80,21 @@ final class Cli {
 
   private int badCommandLine(ParameterException e) {
     String name = e.getCommandLine().getCommandSpec().qualifiedName();
-    List<String> suggestions =
-        e instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
-    String hint = suggestions.isEmpty() ? "" : "; did you mean " + String.join(" or ", suggestions);
-    say(name, e.getMessage() + hint, BAD_INPUT);
+    say(name, sentence(e), BAD_INPUT);
     console.err().println("Try: " + name + " --help");
     return BAD_INPUT;
+  }
+
+  private static String sentence(ParameterException e) {
+    if (!(e instanceof UnmatchedArgumentException unmatched)) {
+      return message(e);
+    }
+    boolean verb = e.getCommandLine().getParent() == null && !unmatched.isUnknownOption();
+    String what = verb ? "unknown verb '" + unmatched.getUnmatched().getFirst() + "'" : message(e);
+    List<String> suggestions = unmatched.getSuggestions();
+    return suggestions.isEmpty()
+        ? what
+        : what + "; did you mean " + String.join(" or ", suggestions);
   }
 
   private int failed(Exception e, CommandLine verb, ParseResult parsed, String[] args) {

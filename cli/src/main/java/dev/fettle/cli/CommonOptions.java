@@ -6,6 +6,7 @@ import picocli.CommandLine.Option;
 final class CommonOptions {
   @Option(
       names = "--json",
+      order = 1000,
       description =
           "Print the result as one JSON object on the last line of standard output; everything else"
               + " goes to standard error.")
@@ -13,11 +14,13 @@ final class CommonOptions {
 
   @Option(
       names = "--stack-trace",
+      order = 1001,
       description = "Show where an error came from (also: FETTLE_DEBUG=1).")
   boolean stackTrace;
 
   @Option(
       names = {"-h", "--help"},
+      order = 1002,
       usageHelp = true,
       description = "Show this help.")
   boolean help;

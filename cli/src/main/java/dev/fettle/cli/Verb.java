@@ -1,5 +1,6 @@
 package dev.fettle.cli;
 
+import dev.fettle.checkpoint.Json;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -12,7 +13,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// A verb: turns its options into a call of a library module, prints the answer for a person and
 /// returns it for a program.
 @Command(
-    synopsisHeading = "Usage: ",
+    synopsisHeading = "%nUsage: ",
     descriptionHeading = "%n",
     optionListHeading = "%n",
     footerHeading = "%nExample:%n",
@@ -40,7 +41,7 @@ abstract class Verb implements Callable<Integer> {
     Answer answer = run(common.json ? console.textToErr() : console);
     if (common.json) {
       console.err().flush();
-      console.out().println(answer.json());
+      console.out().println(Json.compact(answer.json()));
       console.out().flush();
     }
     return answer.exitCode();

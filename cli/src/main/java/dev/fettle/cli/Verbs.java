@@ -7,6 +7,6 @@ final class Verbs {
   private Verbs() {}
 
   static List<Verb> inDataFlowOrder(Console console) {
-    return List.of();
+    return List.of(new InspectVerb(console));
   }
 }

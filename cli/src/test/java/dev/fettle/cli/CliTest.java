@@ -26,18 +26,22 @@ class CliTest {
   void everyVerbHasADescriptionAnExampleAndJson() {
     for (CommandLine verb : verbs()) {
       String help = verb.getUsageMessage();
-      assertThat(help).contains("--json").contains("Example:").contains("fettle " + verb.getCommandName());
-      assertThat(verb.getCommandSpec().usageMessage().description()).isNotEmpty();
+      assertThat(help)
+          .contains("--json")
+          .contains("Example:")
+          .contains("fettle " + verb.getCommandName());
+      assertThat(verb.getCommandSpec().usageMessage().header()).isNotEmpty();
       verb.getCommandSpec()
           .options()
-          .forEach(option -> assertThat(option.description()).as(option.longestName()).isNotEmpty());
+          .forEach(
+              option -> assertThat(option.description()).as(option.longestName()).isNotEmpty());
     }
   }
 
   @Test
   void anUnknownVerbIsAUsageError() {
-    assertThat(captured.run("quantise")).isEqualTo(Cli.BAD_INPUT);
-    assertThat(captured.err()).contains("quantise").contains("did you mean quantize");
+    assertThat(captured.run("inspct")).isEqualTo(Cli.BAD_INPUT);
+    assertThat(captured.err()).contains("unknown verb 'inspct'; did you mean inspect");
     assertThat(captured.out()).isEmpty();
   }
 

@@ -23,7 +23,13 @@ class UnitsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"0.5, 0.50 s", "41.4, 41 s", "59.6, 1 min 00 s", "192, 3 min 12 s", "7500, 2 h 05 min"})
+  @CsvSource({
+    "0.5, 0.50 s",
+    "41.4, 41 s",
+    "59.6, 1 min 00 s",
+    "192, 3 min 12 s",
+    "7500, 2 h 05 min"
+  })
   void durationsAreShort(double seconds, String text) {
     assertThat(Units.duration(seconds)).isEqualTo(text);
   }
