@@ -2,6 +2,7 @@ package dev.fettle.text;
 
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import dev.fettle.checkpoint.Json;
 import dev.fettle.tensor.UserException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,7 +42,7 @@ final class NativeTokenizer implements Tokenizer {
               + " so copy tokenizer.json there, or make it with"
               + " AutoTokenizer.from_pretrained(...).save_pretrained(...).");
     }
-    ObjectNode json = Json.readObject(file);
+    ObjectNode json = Json.read(file);
     TokenizerFiles files = TokenizerFiles.parse(json, folder);
     TokenizersLibrary library = NativeLibrary.get();
     json.putNull("truncation"); // as transformers sets both unless asked

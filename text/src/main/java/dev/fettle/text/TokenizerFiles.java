@@ -1,5 +1,6 @@
 package dev.fettle.text;
 
+import dev.fettle.checkpoint.Json;
 import dev.fettle.tensor.UserException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +60,7 @@ record TokenizerFiles(
     for (String name : new String[] {"tokenizer_config.json", "special_tokens_map.json"}) {
       Path file = folder.resolve(name);
       if (Files.exists(file)) {
-        return Json.readObject(file);
+        return Json.read(file);
       }
     }
     return JsonNodeFactory.instance.objectNode();

@@ -1,0 +1,33 @@
+package dev.fettle.text;
+
+/// How a file becomes samples.
+///
+/// @param seqLength longest sample in tokens, at least 2
+/// @param completionOnly whether only completions, and in chats only the assistant's turns, are
+///   targets; plain text is always a target
+/// @param promptKey the JSON key of the prompt
+/// @param completionKey the JSON key of the completion
+public record DatasetOptions(
+    int seqLength, boolean completionOnly, String promptKey, String completionKey) {
+
+  public DatasetOptions {
+    if (seqLength < 2) {
+      throw new IllegalArgumentException(
+          "sequence length " + seqLength + " leaves nothing to predict; expected at least 2");
+    }
+  }
+
+  /// Loss on completions only; keys `prompt` and `completion`.
+  public static DatasetOptions of(int seqLength) {
+    return new DatasetOptions(seqLength, true, "prompt", "completion");
+  }
+
+  public DatasetOptions withCompletionOnly(boolean value) {
+    return new DatasetOptions(seqLength, value, promptKey, completionKey);
+  }
+
+  /// For files with other names, such as GSM8K's `question` and `answer`.
+  public DatasetOptions withKeys(String prompt, String completion) {
+    return new DatasetOptions(seqLength, completionOnly, prompt, completion);
+  }
+}

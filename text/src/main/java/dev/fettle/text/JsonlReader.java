@@ -1,0 +1,113 @@
+package dev.fettle.text;
+
+import dev.fettle.checkpoint.Json;
+import dev.fettle.tensor.UserException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// One sample per line. A line is one of
+///
+/// ```
+/// {"prompt": "2+2=", "completion": "4"}          loss on the completion and its end token
+/// {"messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]}
+/// {"text": "Once upon a time"}                   loss on everything
+/// ```
+///
+/// Blank lines are skipped. A sequence longer than the sequence length loses its end; if that takes
+/// everything there is to learn, the line is dropped and counted in [DatasetSummary#dropped].
+final class JsonlReader {
+  private final Path file;
+  private final @Nullable ChatTemplate template;
+  private final DatasetOptions options;
+  private final SampleMaker maker;
+  private final List<Sample> samples = new ArrayList<>();
+  private final DatasetSummary.Builder summary = new DatasetSummary.Builder();
+
+  JsonlReader(
+      Path file, Tokenizer tokenizer, @Nullable ChatTemplate template, DatasetOptions options) {
+    this.file = file;
+    this.template = template;
+    this.options = options;
+    this.maker = new SampleMaker(tokenizer, options.completionOnly());
+  }
+
+  Dataset read() {
+    Utf8Lines.read(
+        file,
+        (line, number) -> {
+          if (!line.isBlank()) {
+            String where = file + " line " + number;
+            add(sample(Json.parse(line, where), where));
+          }
+        });
+    InMemoryDataset dataset = new InMemoryDataset(samples, summary.build());
+    if (dataset.size() > 0) {
+      return dataset;
+    }
+    int dropped = dataset.summary().dropped();
+    throw new UserException(
+        dropped == 0
+            ? file + " has no samples; expected one JSON object per line."
+            : "No answer in %s lies within the sequence length of %d; the longest of its %d samples has %d tokens, so raise the sequence length."
+                .formatted(file, options.seqLength(), dropped, dataset.summary().longest()));
+  }
+
+  private void add(Sample whole) {
+    Sample sample = whole.truncated(options.seqLength());
+    if (sample.targetTokens() == 0) {
+      summary.drop(whole.length());
+    } else {
+      samples.add(sample);
+      summary.add(sample, whole.length());
+    }
+  }
+
+  private Sample sample(ObjectNode line, String where) {
+    if (line.has(options.promptKey()) && line.has(options.completionKey())) {
+      return maker.completion(
+          string(line, options.promptKey(), where),
+          string(line, options.completionKey(), where),
+          where);
+    }
+    if (line.has("messages")) {
+      if (template == null) {
+        throw new UserException(
+            where
+                + " holds chat messages, but the model folder has no chat template; add"
+                + " chat_template.jinja to it, or use prompt and completion lines.");
+      }
+      return maker.chat(messages(line.get("messages"), where), template, where);
+    }
+    if (line.has("text")) {
+      return maker.text(string(line, "text", where));
+    }
+    throw new UserException(
+        "%s: expected the keys \"%s\" and \"%s\", or \"messages\", or \"text\"; found %s."
+            .formatted(where, options.promptKey(), options.completionKey(), line.propertyNames()));
+  }
+
+  private static List<ChatMessage> messages(JsonNode list, String where) {
+    List<ChatMessage> messages = new ArrayList<>();
+    for (JsonNode message : list) {
+      messages.add(
+          new ChatMessage(string(message, "role", where), string(message, "content", where)));
+    }
+    if (messages.isEmpty()) {
+      throw new UserException(where + ": expected a list of messages, found " + list + ".");
+    }
+    return messages;
+  }
+
+  private static String string(JsonNode object, String key, String where) {
+    JsonNode value = object.path(key);
+    if (value.isString()) {
+      return value.asString();
+    }
+    throw new UserException(
+        where + ": expected a string under \"" + key + "\", found " + value + ".");
+  }
+}

@@ -1,0 +1,68 @@
+package dev.fettle.text;
+
+import dev.fettle.tensor.UserException;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// Tokenizes one sample and marks what is to be learned.
+///
+/// @param completionOnly whether prompts, and in chats all turns but the assistant's, have no loss
+record SampleMaker(Tokenizer tokenizer, boolean completionOnly) {
+
+  Sample text(String text) {
+    return Sample.unmasked(tokenizer.encode(text, true));
+  }
+
+  /// `prompt + completion` is tokenized as one text, so that it decodes to exactly that, and the
+  /// end token is appended. The prompt ends where that sequence parts from the prompt tokenized
+  /// alone: a token that joins the end of the prompt with the start of the completion (` 4` for a
+  /// prompt that ends in a space) belongs to the completion, so nothing of the completion escapes
+  /// the loss.
+  Sample completion(String prompt, String completion, String where) {
+    if (completion.isEmpty()) {
+      throw new UserException(where + ": the completion is empty; there is nothing to learn.");
+    }
+    @Nullable Integer eos = tokenizer.eosId();
+    if (eos == null) {
+      throw new UserException(
+          "The tokenizer names no eos_token to end a completion with; add it to"
+              + " tokenizer_config.json.");
+    }
+    int[] text = tokenizer.encode(prompt + completion, true);
+    int[] ids = text;
+    if (text.length == 0 || text[text.length - 1] != eos) {
+      ids = Arrays.copyOf(text, text.length + 1);
+      ids[text.length] = eos;
+    }
+    if (!completionOnly) {
+      return Sample.unmasked(ids);
+    }
+    int promptLength = commonPrefix(tokenizer.encode(prompt, true), ids);
+    int[] labels = ids.clone();
+    Arrays.fill(labels, 0, promptLength, Sample.IGNORE);
+    return new Sample(ids, labels);
+  }
+
+  /// The template writes all special tokens, the first included, so none are added. With
+  /// `completionOnly` the targets are the tokens that overlap what the assistant said.
+  Sample chat(List<ChatMessage> messages, ChatTemplate template, String where) {
+    String text = template.render(messages, false);
+    if (!completionOnly) {
+      return Sample.unmasked(tokenizer.encode(text, false));
+    }
+    List<TextSpan> spans = AssistantSpans.of(messages, template, text, where);
+    TokenSpans tokens = tokenizer.encodeWithSpans(text, false);
+    int[] labels = new int[tokens.ids().length];
+    for (int i = 0; i < labels.length; i++) {
+      TextSpan token = new TextSpan(tokens.starts()[i], tokens.ends()[i]);
+      labels[i] = spans.stream().anyMatch(token::overlaps) ? tokens.ids()[i] : Sample.IGNORE;
+    }
+    return new Sample(tokens.ids(), labels);
+  }
+
+  private static int commonPrefix(int[] a, int[] b) {
+    int mismatch = Arrays.mismatch(a, b);
+    return mismatch < 0 ? a.length : mismatch;
+  }
+}

@@ -1,0 +1,206 @@
+package dev.fettle.text;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.fettle.tensor.UserException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class DatasetTest {
+  private static final ChatTemplate CHAT =
+      (messages, prompt) ->
+          messages.stream()
+                  .map(m -> "[" + m.role() + "]" + m.content() + "\n")
+                  .collect(Collectors.joining())
+              + (prompt ? "[assistant]" : "");
+
+  @TempDir Path folder;
+  private Tokenizer tokenizer;
+
+  @BeforeAll
+  void load() {
+    tokenizer = Tokenizer.load(SharedData.path("assets/stories260K"));
+  }
+
+  @AfterAll
+  void close() {
+    tokenizer.close();
+  }
+
+  @Test
+  void plainTextIsCutIntoConsecutiveBlocks() {
+    String text = "Once upon a time, there was a little girl named Lily! :)";
+    int[] ids = tokenizer.encode(text, true);
+    Dataset dataset = load("a.txt", text, DatasetOptions.of(5));
+    int[] joined =
+        IntStream.range(0, dataset.size())
+            .mapToObj(dataset::get)
+            .flatMapToInt(sample -> Arrays.stream(sample.ids()))
+            .toArray();
+    assertThat(ids.length % 5).isNotIn(0, 1);
+    assertThat(joined).isEqualTo(ids);
+    assertThat(dataset.size()).isEqualTo((ids.length + 4) / 5);
+    assertThat(dataset.summary())
+        .isEqualTo(
+            new DatasetSummary(dataset.size(), ids.length, ids.length - dataset.size(), 5, 0, 0));
+  }
+
+  @Test
+  void aTailOfOneTokenIsLeftOut() {
+    String text = "Once upon a time";
+    int length = tokenizer.encode(text, true).length;
+    Dataset dataset = load("a.txt", text, DatasetOptions.of(length - 1));
+    assertThat(dataset.size()).isEqualTo(1);
+    assertThat(dataset.get(0).length()).isEqualTo(length - 1);
+  }
+
+  @Test
+  void completionsCarryTheLossAndTheEndToken() {
+    Dataset dataset =
+        load(
+            "a.jsonl",
+            "{\"prompt\": \"One day,\", \"completion\": \" Lily saw a ball.\"}\r\n\n",
+            DatasetOptions.of(64));
+    Sample sample = dataset.get(0);
+    int promptLength = tokenizer.encode("One day,", true).length;
+    assertThat(tokenizer.decode(sample.ids(), true)).isEqualTo("One day, Lily saw a ball.");
+    assertThat(sample.ids()[sample.length() - 1]).isEqualTo(tokenizer.eosId());
+    assertThat(targets(sample))
+        .isEqualTo(Arrays.copyOfRange(sample.ids(), promptLength, sample.length()));
+    assertThat(dataset.summary().targetTokens()).isEqualTo(sample.length() - promptLength);
+  }
+
+  /// `▁saw` joins the space that ends the prompt with the completion.
+  @Test
+  void aTokenAcrossTheBoundaryIsLearned() {
+    Dataset dataset =
+        load("a.jsonl", "{\"prompt\": \"Lily \", \"completion\": \"saw\"}", DatasetOptions.of(64));
+    Sample sample = dataset.get(0);
+    assertThat(tokenizer.decode(sample.ids(), true)).isEqualTo("Lily saw");
+    assertThat(targets(sample)).hasSize(2);
+    assertThat(tokenizer.decode(targets(sample), false)).isEqualTo("saw</s>");
+  }
+
+  @Test
+  void everythingIsLearnedWhenAsked() {
+    Dataset dataset =
+        load(
+            "a.jsonl",
+            "{\"question\": \"One\", \"answer\": \" two\"}",
+            DatasetOptions.of(64).withKeys("question", "answer").withCompletionOnly(false));
+    assertThat(targets(dataset.get(0))).isEqualTo(dataset.get(0).ids());
+  }
+
+  @Test
+  void chatsAreLearnedWhereTheAssistantSpeaks() {
+    Dataset dataset =
+        load(
+            "a.jsonl",
+            """
+            {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Lily"}, {"role": "user", "content": "Bye"}, {"role": "assistant", "content": "Tom"}]}
+            """,
+            DatasetOptions.of(128));
+    Sample sample = dataset.get(0);
+    assertThat(tokenizer.decode(sample.ids(), false))
+        .isEqualTo("[user]Hi\n[assistant]Lily\n[user]Bye\n[assistant]Tom\n");
+    assertThat(tokenizer.decode(targets(sample), false)).isEqualTo("Lily\nTom\n");
+  }
+
+  @Test
+  void truncationIsCounted() {
+    String lines =
+        """
+        {"prompt": "a", "completion": "b"}
+        {"prompt": "a", "completion": "bbbbbbbbbbbb"}
+        {"prompt": "aaaaaaaaaaaaaaaaa", "completion": "b"}
+        """;
+    Dataset dataset = load("a.jsonl", lines, DatasetOptions.of(8));
+    assertThat(dataset.size()).isEqualTo(2);
+    assertThat(dataset.summary().truncated()).isEqualTo(1);
+    assertThat(dataset.summary().dropped()).isEqualTo(1);
+    assertThat(dataset.get(1).length()).isEqualTo(8);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "{\"prompt\": \"a\"                        | Malformed JSON",
+        "{\"prompt\": \"a\"}                       | expected the keys \"prompt\" and \"completion\"",
+        "{\"prompt\": \"a\", \"completion\": 3}    | expected a string under \"completion\", found 3",
+        "{\"prompt\": \"a\", \"completion\": \"\"} | the completion is empty",
+        "{\"messages\": []}                        | no chat template",
+        "[1]                                       | found ARRAY",
+      })
+  void aBadLineIsNamed(String line, String what) {
+    String lines = "{\"prompt\": \"a\", \"completion\": \"b\"}\n" + line + "\n";
+    assertThatThrownBy(() -> loadWithoutTemplate("bad.jsonl", lines))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("bad.jsonl line 2")
+        .hasMessageContaining(what);
+  }
+
+  @Test
+  void badFilesAreRefused() throws IOException {
+    assertThatThrownBy(() -> loadWithoutTemplate("empty.jsonl", "\n\n"))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("no samples");
+    assertThatThrownBy(() -> loadWithoutTemplate("empty.txt", ""))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("1 tokens");
+    assertThatThrownBy(() -> loadWithoutTemplate("a.json", "[]"))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining(".jsonl");
+    assertThatThrownBy(
+            () -> Dataset.load(folder.resolve("none.txt"), tokenizer, null, DatasetOptions.of(8)))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("does not exist");
+    assertThatThrownBy(() ->
+            loadWithoutTemplate("a.jsonl", "{\"prompt\": \"aaaaaaaaaaa\", \"completion\": \"b\"}"))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("sequence length of 8");
+    Files.write(
+        folder.resolve("latin1.jsonl"),
+        "{\"text\": \"a\"}\n{\"text\": \"\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1));
+    assertThatThrownBy(() ->
+            Dataset.load(folder.resolve("latin1.jsonl"), tokenizer, null, DatasetOptions.of(8)))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("line 2 is not UTF-8");
+  }
+
+  private Dataset load(String name, String content, DatasetOptions options) {
+    return Dataset.load(write(name, content), tokenizer, CHAT, options);
+  }
+
+  private void loadWithoutTemplate(String name, String content) {
+    Dataset unused = Dataset.load(write(name, content), tokenizer, null, DatasetOptions.of(8));
+  }
+
+  private Path write(String name, String content) {
+    try {
+      return Files.writeString(folder.resolve(name), content);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static int[] targets(Sample sample) {
+    return Arrays.stream(sample.labels()).filter(label -> label != Sample.IGNORE).toArray();
+  }
+}
