@@ -86,11 +86,17 @@ final class Cli {
   }
 
   private static String sentence(ParameterException e) {
-    if (!(e instanceof UnmatchedArgumentException unmatched)) {
+    CommandLine line = e.getCommandLine();
+    UnmatchedArgumentException unmatched =
+        e instanceof UnmatchedArgumentException u
+            ? u
+            : new UnmatchedArgumentException(line, line.getUnmatchedArguments());
+    if (unmatched.getUnmatched().isEmpty()) {
       return message(e);
     }
-    boolean verb = e.getCommandLine().getParent() == null && !unmatched.isUnknownOption();
-    String what = verb ? "unknown verb '" + unmatched.getUnmatched().getFirst() + "'" : message(e);
+    boolean verb = line.getParent() == null && !unmatched.isUnknownOption();
+    String what =
+        verb ? "unknown verb '" + unmatched.getUnmatched().getFirst() + "'" : message(unmatched);
     List<String> suggestions = unmatched.getSuggestions();
     return suggestions.isEmpty()
         ? what
