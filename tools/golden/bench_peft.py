@@ -38,7 +38,7 @@ def make(folder):
 
 
 def status_bytes(field):
-    """VmRSS or VmHWM (peak) of this process, from the kernel."""
+    """VmRSS, its part RssFile (pages of mapped files), or VmHWM (peak VmRSS) of this process, from the kernel."""
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))
 
@@ -94,6 +94,7 @@ def run(mode, folder, steps):
         "resident_bytes_before_training": resident_before,
         "peak_resident_bytes_training": status_bytes("VmHWM"),
         "peak_resident_bytes_loading": load_peak,
+        "mapped_file_bytes_resident": status_bytes("RssFile"),
         "load_seconds" if mode == "lora" else "load_and_quantize_seconds": round(load_seconds, 2),
         "trainable_parameters": sum(p.numel() for p in trainable),
         "losses": losses,
