@@ -1,0 +1,78 @@
+package dev.fettle.quantize;
+
+import dev.fettle.quantize.kernel.QuantizeKernels;
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.Parallel;
+import dev.fettle.tensor.Shape;
+import java.lang.foreign.MemorySegment;
+
+/// A weight as 8-bit integers, symmetric, one scale per output channel (row).
+///
+/// `weight[o][i] = codes[o][i] * absmax[o] * (1/127)`, each product rounded to float32.
+///
+/// @param shape `[outFeatures, inFeatures]`
+/// @param originalDtype dtype before quantization
+/// @param codes row-major, from -127 to 127
+/// @param absmax largest magnitude of each row as float16 would hold it, stored as float32; `SCB`
+///   in bitsandbytes
+public record Int8Tensor(
+    Shape shape, DType originalDtype, MemorySegment codes, MemorySegment absmax)
+    implements QuantizedTensor {
+
+  public Int8Tensor {
+    if (shape.rank() != 2
+        || codes.byteSize() != shape.elements()
+        || absmax.byteSize() != 4 * shape.dim(0)) {
+      throw new IllegalArgumentException(
+          "%s with %d bytes of codes and %d bytes of scales"
+              .formatted(shape, codes.byteSize(), absmax.byteSize()));
+    }
+  }
+
+  @Override
+  public long byteSize() {
+    return codes.byteSize() + absmax.byteSize();
+  }
+
+  @Override
+  public Scheme scheme() {
+    return new Scheme.Int8();
+  }
+
+  @Override
+  public void dequantize(DType target, MemorySegment out) {
+    QuantizedTensor.checkTarget(this, target, out);
+    long columns = shape.dim(1);
+    int width = target.bytes();
+    Parallel.forRange(
+        shape.dim(0),
+        rowsPerPart(columns),
+        (from, to) ->
+            dequantizeRows(
+                from,
+                to,
+                target,
+                out.asSlice(from * columns * width, (to - from) * columns * width)));
+  }
+
+  /// Writes rows `from` to `to` to the start of `out`.
+  void dequantizeRows(long from, long to, DType target, MemorySegment out) {
+    long columns = shape.dim(1);
+    int width = target.bytes();
+    for (long row = from; row < to; row++) {
+      QuantizeKernels.get()
+          .dequantizeInt8(
+              codes.asSlice(row * columns, columns),
+              absmax.get(HostTensor.F32_LAYOUT, 4 * row),
+              columns,
+              target,
+              out.asSlice((row - from) * columns * width, columns * width));
+    }
+  }
+
+  /// Rows converted by one thread at a time.
+  static long rowsPerPart(long columns) {
+    return Math.max(1, Nf4Tensor.GRAIN / Math.max(1, columns));
+  }
+}

@@ -1,0 +1,73 @@
+package dev.fettle.quantize;
+
+import dev.fettle.quantize.kernel.QuantizeKernels;
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.Parallel;
+import dev.fettle.tensor.Shape;
+import java.lang.foreign.MemorySegment;
+
+/// A weight in 4-bit NormalFloat. Blocks run over the flattened row-major weight, also across rows;
+/// the last one may be short.
+///
+/// ```
+/// byte k: level of weight 2k in the high four bits, of weight 2k+1 in the low four bits
+/// weight[i] = level[index[i]] * absmax[i / blockSize]
+/// ```
+///
+/// @param shape dimensions of the weight
+/// @param originalDtype dtype before quantization
+/// @param blockSize weights per scale
+/// @param packed two weights per byte, `ceil(n / 2)` bytes
+/// @param absmax one scale per block
+public record Nf4Tensor(
+    Shape shape, DType originalDtype, int blockSize, MemorySegment packed, Absmax absmax)
+    implements QuantizedTensor {
+  /// Weights converted by one thread at a time; a multiple of every block size.
+  static final long GRAIN = 1 << 17;
+
+  public Nf4Tensor {
+    long n = shape.elements();
+    if (packed.byteSize() != (n + 1) / 2) {
+      throw new IllegalArgumentException(shape + " takes " + (n + 1) / 2 + " packed bytes");
+    }
+    if (absmax.blocks() != (n + blockSize - 1) / blockSize) {
+      throw new IllegalArgumentException(
+          shape + " in blocks of " + blockSize + " does not have " + absmax.blocks() + " scales");
+    }
+  }
+
+  @Override
+  public long byteSize() {
+    return packed.byteSize() + absmax.byteSize();
+  }
+
+  @Override
+  public Scheme scheme() {
+    return new Scheme.Nf4(
+        blockSize,
+        switch (absmax) {
+          case Absmax.Plain plain -> false;
+          case Absmax.Nested nested -> true;
+        });
+  }
+
+  @Override
+  public void dequantize(DType target, MemorySegment out) {
+    QuantizedTensor.checkTarget(this, target, out);
+    int width = target.bytes();
+    Parallel.forRange(
+        shape.elements(),
+        GRAIN,
+        (from, to) ->
+            dequantizeRange(from, to, target, out.asSlice(from * width, (to - from) * width)));
+  }
+
+  /// Writes weights `from` (the start of a block) to `to` to the start of `out`.
+  void dequantizeRange(long from, long to, DType target, MemorySegment out) {
+    int blocks = (int) ((to - from + blockSize - 1) / blockSize);
+    float[] scales = new float[blocks];
+    absmax.read(from / blockSize, blocks, scales);
+    MemorySegment part = packed.asSlice(from / 2, (to - from + 1) / 2);
+    QuantizeKernels.get().dequantizeNf4(part, scales, blockSize, to - from, target, out);
+  }
+}

@@ -1,0 +1,43 @@
+package dev.fettle.quantize;
+
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.Shape;
+import java.lang.foreign.MemorySegment;
+
+/// A weight in a compact number format, over memory that someone else owns: a mapped file, an arena
+/// or the heap.
+public sealed interface QuantizedTensor permits Nf4Tensor, Int8Tensor {
+  /// Dimensions of the weight, not of the packed data.
+  Shape shape();
+
+  /// Dtype of the weight before quantization.
+  DType originalDtype();
+
+  /// Bytes of the packed weight and its scales.
+  long byteSize();
+
+  Scheme scheme();
+
+  /// Writes the weight row-major as `target` to `out`. Each number is computed in float32 and then
+  /// rounded to nearest even, so the result does not depend on threads or processor.
+  ///
+  /// @param target F32, F16 or BF16
+  /// @param out `shape().elements() * target.bytes()` bytes, accessible from any thread
+  /// @throws IllegalArgumentException for another dtype or size
+  void dequantize(DType target, MemorySegment out);
+
+  /// Checks the arguments of `dequantize`.
+  static void checkTarget(QuantizedTensor tensor, DType target, MemorySegment out) {
+    switch (target) {
+      case F32, F16, BF16 -> {}
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalArgumentException("cannot dequantize to " + target);
+    }
+    long expected = tensor.shape().elements() * target.bytes();
+    if (out.byteSize() != expected) {
+      throw new IllegalArgumentException(
+          "%s as %s takes %d bytes, got %d"
+              .formatted(tensor.shape(), target, expected, out.byteSize()));
+    }
+  }
+}

@@ -1,0 +1,181 @@
+package dev.fettle.quantize;
+
+import dev.fettle.quantize.kernel.QuantizeKernels;
+import dev.fettle.tensor.Casts;
+import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.Parallel;
+import dev.fettle.tensor.Shape;
+import dev.fettle.tensor.UserException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.util.Arrays;
+
+/// Puts weights into a number format by rounding each to the nearest level.
+public final class Quantizer {
+  /// Scales per nested scale in bitsandbytes.
+  static final int NESTED_BLOCK_SIZE = 256;
+
+  private Quantizer() {}
+
+  /// As the other `quantize`, in memory that the garbage collector frees.
+  public static QuantizedTensor quantize(HostTensor weight, Scheme scheme) {
+    return quantize("weight", weight, scheme, Arena.ofAuto());
+  }
+
+  /// @param name the tensor, for messages
+  /// @param weight F32, F16 or BF16, in memory accessible from any thread; rank 2 for int8
+  /// @param allocator where the result goes; its memory must be accessible from any thread
+  /// @throws UserException if a weight is NaN or infinite, or has another dtype or rank
+  public static QuantizedTensor quantize(
+      String name, HostTensor weight, Scheme scheme, SegmentAllocator allocator) {
+    switch (weight.dtype()) {
+      case F32, F16, BF16 -> {}
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new UserException(
+              "Tensor '"
+                  + name
+                  + "' is "
+                  + weight.dtype().torchName()
+                  + "; only float32, float16 and bfloat16 weights can be quantized.");
+    }
+    return switch (scheme) {
+      case Scheme.Nf4 nf4 -> nf4(name, weight, nf4, allocator);
+      case Scheme.Int8 int8 -> int8(name, weight, allocator);
+    };
+  }
+
+  private static Nf4Tensor nf4(
+      String name, HostTensor weight, Scheme.Nf4 scheme, SegmentAllocator allocator) {
+    long n = weight.elements();
+    int blockSize = scheme.blockSize();
+    long blocks = (n + blockSize - 1) / blockSize;
+    MemorySegment packed = allocator.allocate((n + 1) / 2);
+    MemorySegment scales = allocator.allocate(4 * blocks, 4);
+    int width = weight.dtype().bytes();
+    Parallel.forRange(
+        n,
+        Nf4Tensor.GRAIN,
+        (from, to) -> {
+          float[] absmax = new float[(int) ((to - from + blockSize - 1) / blockSize)];
+          MemorySegment part = weight.data().asSlice(from * width, (to - from) * width);
+          QuantizeKernels.get()
+              .quantizeNf4(
+                  part,
+                  weight.dtype(),
+                  blockSize,
+                  to - from,
+                  packed.asSlice(from / 2, (to - from + 1) / 2),
+                  absmax);
+          for (int block = 0; block < absmax.length; block++) {
+            if (!Float.isFinite(absmax[block])) {
+              throw notFinite(name, weight, from + (long) block * blockSize, Float.MAX_VALUE);
+            }
+          }
+          MemorySegment.copy(
+              absmax, 0, scales, HostTensor.F32_LAYOUT, from / blockSize * 4, absmax.length);
+        });
+    Absmax absmax =
+        scheme.doubleQuant() ? nest(scales, blocks, allocator) : new Absmax.Plain(scales);
+    return new Nf4Tensor(weight.shape(), weight.dtype(), blockSize, packed, absmax);
+  }
+
+  /// Quantizes the scales. The mean is taken in float64 and rounded once, so that it does not
+  /// depend on the order of summation; bitsandbytes sums in float32 and may differ in the last bit.
+  private static Absmax.Nested nest(MemorySegment scales, long blocks, SegmentAllocator allocator) {
+    float[] map = DynamicMap.values();
+    double sum = 0;
+    for (long i = 0; i < blocks; i++) {
+      sum += scales.get(HostTensor.F32_LAYOUT, 4 * i);
+    }
+    float offset = blocks == 0 ? 0 : (float) (sum / blocks);
+    MemorySegment codes = allocator.allocate(blocks);
+    long nestedBlocks = (blocks + NESTED_BLOCK_SIZE - 1) / NESTED_BLOCK_SIZE;
+    MemorySegment nested = allocator.allocate(4 * nestedBlocks, 4);
+    for (long start = 0; start < blocks; start += NESTED_BLOCK_SIZE) {
+      long end = Math.min(blocks, start + NESTED_BLOCK_SIZE);
+      float largest = 0;
+      for (long i = start; i < end; i++) {
+        largest = Math.max(largest, Math.abs(scales.get(HostTensor.F32_LAYOUT, 4 * i) - offset));
+      }
+      nested.set(HostTensor.F32_LAYOUT, start / NESTED_BLOCK_SIZE * 4, largest);
+      float reciprocal = 1 / Math.max(largest, Nf4.MIN_ABSMAX);
+      for (long i = start; i < end; i++) {
+        float normalised = (scales.get(HostTensor.F32_LAYOUT, 4 * i) - offset) * reciprocal;
+        int code = DynamicMap.nearest(map, normalised);
+        codes.set(java.lang.foreign.ValueLayout.JAVA_BYTE, i, (byte) code);
+      }
+    }
+    MemorySegment mapSegment = MemorySegment.ofArray(map).asReadOnly();
+    return new Absmax.Nested(codes, nested, mapSegment, NESTED_BLOCK_SIZE, offset);
+  }
+
+  private static Int8Tensor int8(String name, HostTensor weight, SegmentAllocator allocator) {
+    Shape shape = weight.shape();
+    if (shape.rank() != 2) {
+      throw new UserException(
+          "Tensor '"
+              + name
+              + "' has shape "
+              + shape
+              + "; per-channel int8 needs a matrix [out, in].");
+    }
+    long columns = shape.dim(1);
+    int width = weight.dtype().bytes();
+    MemorySegment codes = allocator.allocate(shape.elements());
+    MemorySegment scales = allocator.allocate(4 * shape.dim(0), 4);
+    Parallel.forRange(
+        shape.dim(0),
+        Int8Tensor.rowsPerPart(columns),
+        (from, to) -> {
+          for (long row = from; row < to; row++) {
+            float absmax =
+                QuantizeKernels.get()
+                    .quantizeInt8(
+                        weight.data().asSlice(row * columns * width, columns * width),
+                        weight.dtype(),
+                        columns,
+                        codes.asSlice(row * columns, columns));
+            if (!Float.isFinite(absmax)) {
+              throw notFinite(name, weight, row * columns, FLOAT16_LIMIT);
+            }
+            scales.set(HostTensor.F32_LAYOUT, 4 * row, absmax);
+          }
+        });
+    return new Int8Tensor(shape, weight.dtype(), codes, scales);
+  }
+
+  /// The last float32 that does not round to infinity in float16 (its largest number is 65504).
+  private static final float FLOAT16_LIMIT = Math.nextDown(65520f);
+
+  /// Finds the offending weight at or after `start`; only called when there is one.
+  private static UserException notFinite(String name, HostTensor weight, long start, float limit) {
+    int width = weight.dtype().bytes();
+    for (long i = start; i < weight.elements(); i++) {
+      float[] value = new float[1];
+      MemorySegment one = weight.data().asSlice(i * width, width);
+      Casts.toFloat(new HostTensor(weight.dtype(), Shape.of(1), one), MemorySegment.ofArray(value));
+      if (!(Math.abs(value[0]) <= limit)) {
+        return new UserException(
+            "Tensor '"
+                + name
+                + "' has the value "
+                + value[0]
+                + " at "
+                + Arrays.toString(index(weight.shape(), i))
+                + "; it cannot be quantized, check the checkpoint.");
+      }
+    }
+    throw new IllegalStateException("tensor '" + name + "' has only finite values");
+  }
+
+  private static long[] index(Shape shape, long flat) {
+    long[] index = new long[shape.rank()];
+    long rest = flat;
+    for (int axis = shape.rank() - 1; axis >= 0; axis--) {
+      index[axis] = rest % shape.dim(axis);
+      rest /= shape.dim(axis);
+    }
+    return index;
+  }
+}

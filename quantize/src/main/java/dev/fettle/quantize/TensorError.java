@@ -1,0 +1,86 @@
+package dev.fettle.quantize;
+
+import dev.fettle.quantize.kernel.ErrorSums;
+import dev.fettle.quantize.kernel.QuantizeKernels;
+import dev.fettle.tensor.Casts;
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.Parallel;
+import dev.fettle.tensor.Shape;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/// How far a quantized weight q is from the weight w it stands for; sums run over all n elements.
+///
+/// @param mse mean of (w - q)²
+/// @param rmse root of the mean squared error, in the unit of the weights
+/// @param maxAbs largest |w - q|
+/// @param sqnrDb signal to quantization noise, 10·log10(Σw² / Σ(w - q)²); infinite without error
+/// @param cosine Σwq / (|w|·|q|); 1 for two zero weights
+public record TensorError(double mse, double rmse, double maxAbs, double sqnrDb, double cosine) {
+  private static final int CHUNK = 1 << 13;
+
+  /// Compares in float32, piece by piece, so that no dequantized weight is held.
+  ///
+  /// @param weight F32, F16 or BF16, of the same shape
+  public static TensorError of(HostTensor weight, QuantizedTensor quantized) {
+    if (!weight.shape().equals(quantized.shape())) {
+      throw new IllegalArgumentException(weight.shape() + " and " + quantized.shape());
+    }
+    return switch (quantized) {
+      case Nf4Tensor nf4 ->
+          // a chunk holds whole blocks, because block sizes are powers of two up to 4096
+          compare(weight, weight.elements(), CHUNK, 1, nf4::dequantizeRange);
+      case Int8Tensor int8 -> {
+        long columns = weight.shape().dim(1);
+        long rows = Math.max(1, CHUNK / Math.max(1, columns));
+        yield compare(weight, weight.shape().dim(0), rows, columns, int8::dequantizeRows);
+      }
+    };
+  }
+
+  private interface Dequantize {
+    void run(long from, long to, DType target, MemorySegment out);
+  }
+
+  /// @param units how many rows or weights there are
+  /// @param perChunk units compared at once
+  /// @param unit weights per unit
+  private static TensorError compare(
+      HostTensor weight, long units, long perChunk, long unit, Dequantize dequantize) {
+    int width = weight.dtype().bytes();
+    int chunks = (int) ((units + perChunk - 1) / perChunk);
+    List<ErrorSums> sums = IntStream.range(0, chunks).mapToObj(i -> new ErrorSums()).toList();
+    Parallel.forRange(
+        units,
+        perChunk,
+        (from, to) -> {
+          int count = Math.toIntExact((to - from) * unit);
+          MemorySegment part = weight.data().asSlice(from * unit * width, (long) count * width);
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment exact = arena.allocate(4L * count, 4);
+            MemorySegment approximate = arena.allocate(4L * count, 4);
+            Casts.toFloat(new HostTensor(weight.dtype(), Shape.of(count), part), exact);
+            dequantize.run(from, to, DType.F32, approximate);
+            QuantizeKernels.get()
+                .addErrors(exact, approximate, count, sums.get((int) (from / perChunk)));
+          }
+        });
+    ErrorSums total = new ErrorSums();
+    sums.forEach(total::add);
+    return of(total);
+  }
+
+  private static TensorError of(ErrorSums sums) {
+    double mse = sums.count() == 0 ? 0 : sums.squaredError() / sums.count();
+    double norms = Math.sqrt(sums.squaredExact()) * Math.sqrt(sums.squaredApproximate());
+    double cosine = norms == 0 ? (sums.squaredError() == 0 ? 1 : 0) : sums.product() / norms;
+    double sqnr =
+        sums.squaredError() == 0
+            ? Double.POSITIVE_INFINITY
+            : 10 * Math.log10(sums.squaredExact() / sums.squaredError());
+    return new TensorError(mse, Math.sqrt(mse), sums.maxError(), sqnr, cosine);
+  }
+}

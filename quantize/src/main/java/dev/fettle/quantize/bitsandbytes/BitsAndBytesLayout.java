@@ -1,0 +1,275 @@
+package dev.fettle.quantize.bitsandbytes;
+
+import dev.fettle.checkpoint.Json;
+import dev.fettle.checkpoint.TensorInfo;
+import dev.fettle.checkpoint.TensorSource;
+import dev.fettle.quantize.Absmax;
+import dev.fettle.quantize.Int8Tensor;
+import dev.fettle.quantize.Nf4;
+import dev.fettle.quantize.Nf4Tensor;
+import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.quantize.Scheme;
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.Shape;
+import dev.fettle.tensor.UserException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// The tensors bitsandbytes writes for one quantized weight `W` (such as `….q_proj.weight`).
+///
+/// ```
+/// NF4    W                                U8  [ceil(n/2), 1]
+///        W.absmax                         F32 [blocks], with double quantization U8 [blocks]
+///        W.quant_map                      F32 [16]
+///        W.nested_absmax                  F32 [ceil(blocks/256)]    double quantization only
+///        W.nested_quant_map               F32 [256]                 double quantization only
+///        W.quant_state.bitsandbytes__nf4  U8  UTF-8 JSON, see QuantState
+/// int8   W                                I8  [out, in]
+///        SCB, weight_format               F32 [out], U8 [] = 0, named after the module, not W
+/// ```
+///
+/// Source: bitsandbytes 0.50, `functional.py` (QuantState.as_dict) and `nn/modules.py`.
+public final class BitsAndBytesLayout {
+  private static final String ABSMAX = ".absmax";
+  private static final String QUANT_MAP = ".quant_map";
+  private static final String NESTED_ABSMAX = ".nested_absmax";
+  private static final String NESTED_QUANT_MAP = ".nested_quant_map";
+  private static final String STATE_NF4 = ".quant_state.bitsandbytes__nf4";
+  private static final String STATE_FP4 = ".quant_state.bitsandbytes__fp4";
+  private static final int NESTED_BLOCK_SIZE = 256;
+
+  private BitsAndBytesLayout() {}
+
+  /// The tensors to write for a quantized weight, in the order of [#plan]; views, not copies.
+  public static SequencedMap<String, HostTensor> tensors(
+      String weightName, QuantizedTensor quantized) {
+    SequencedMap<String, HostTensor> tensors = new LinkedHashMap<>();
+    switch (quantized) {
+      case Nf4Tensor nf4 -> putNf4(weightName, nf4, tensors);
+      case Int8Tensor int8 -> {
+        String module = module(weightName);
+        tensors.put(weightName, new HostTensor(DType.I8, int8.shape(), int8.codes()));
+        tensors.put(
+            module + ".SCB",
+            new HostTensor(DType.F32, Shape.of(int8.shape().dim(0)), int8.absmax()));
+        tensors.put(module + ".weight_format", HostTensor.of(new byte[1], DType.U8));
+      }
+    }
+    return tensors;
+  }
+
+  private static void putNf4(
+      String weight, Nf4Tensor nf4, SequencedMap<String, HostTensor> tensors) {
+    MemorySegment packed = nf4.packed();
+    tensors.put(weight, new HostTensor(DType.U8, Shape.of(packed.byteSize(), 1), packed));
+    long blocks = nf4.absmax().blocks();
+    HostTensor quantMap = HostTensor.of(Nf4.code(), 16);
+    switch (nf4.absmax()) {
+      case Absmax.Plain plain -> {
+        tensors.put(weight + ABSMAX, new HostTensor(DType.F32, Shape.of(blocks), plain.values()));
+        tensors.put(weight + QUANT_MAP, quantMap);
+      }
+      case Absmax.Nested nested -> {
+        tensors.put(weight + ABSMAX, new HostTensor(DType.U8, Shape.of(blocks), nested.codes()));
+        tensors.put(weight + QUANT_MAP, quantMap);
+        Shape nestedShape = Shape.of(nested.absmax().byteSize() / 4);
+        tensors.put(
+            weight + NESTED_ABSMAX, new HostTensor(DType.F32, nestedShape, nested.absmax()));
+        tensors.put(
+            weight + NESTED_QUANT_MAP, new HostTensor(DType.F32, Shape.of(256), nested.map()));
+      }
+    }
+    byte[] state = QuantState.of(nf4).toJson();
+    tensors.put(weight + STATE_NF4, HostTensor.of(state, DType.U8, state.length));
+  }
+
+  /// What [#tensors] will hold for a weight of this shape and dtype, before it is quantized.
+  public static List<TensorInfo> plan(
+      String weightName, Shape shape, DType originalDtype, Scheme scheme) {
+    List<TensorInfo> plan = new ArrayList<>();
+    switch (scheme) {
+      case Scheme.Nf4 nf4 -> {
+        long n = shape.elements();
+        long blocks = (n + nf4.blockSize() - 1) / nf4.blockSize();
+        boolean nested = nf4.doubleQuant();
+        plan.add(new TensorInfo(weightName, DType.U8, Shape.of((n + 1) / 2, 1)));
+        plan.add(
+            new TensorInfo(weightName + ABSMAX, nested ? DType.U8 : DType.F32, Shape.of(blocks)));
+        plan.add(new TensorInfo(weightName + QUANT_MAP, DType.F32, Shape.of(16)));
+        if (nested) {
+          long outer = (blocks + NESTED_BLOCK_SIZE - 1) / NESTED_BLOCK_SIZE;
+          plan.add(new TensorInfo(weightName + NESTED_ABSMAX, DType.F32, Shape.of(outer)));
+          plan.add(new TensorInfo(weightName + NESTED_QUANT_MAP, DType.F32, Shape.of(256)));
+        }
+        long length = QuantState.plannedLength(nf4, originalDtype, shape);
+        plan.add(new TensorInfo(weightName + STATE_NF4, DType.U8, Shape.of(length)));
+      }
+      case Scheme.Int8 int8 -> {
+        String module = module(weightName);
+        plan.add(new TensorInfo(weightName, DType.I8, shape));
+        plan.add(new TensorInfo(module + ".SCB", DType.F32, Shape.of(shape.dim(0))));
+        plan.add(new TensorInfo(module + ".weight_format", DType.U8, Shape.of()));
+      }
+    }
+    return plan;
+  }
+
+  /// Whether this weight is stored quantized.
+  public static boolean isQuantized(TensorSource source, String weightName) {
+    SequencedMap<String, TensorInfo> infos = source.infos();
+    return infos.containsKey(weightName + STATE_NF4)
+        || infos.containsKey(weightName + STATE_FP4)
+        || (weightName.endsWith(".weight") && infos.containsKey(module(weightName) + ".SCB"));
+  }
+
+  /// The names of the tensors that belong to this quantized weight, the weight itself included.
+  public static List<String> parts(TensorSource source, String weightName) {
+    String module = module(weightName);
+    return source.infos().keySet().stream()
+        .filter(name ->
+            name.equals(weightName)
+                || name.startsWith(weightName + ".")
+                || name.equals(module + ".SCB")
+                || name.equals(module + ".weight_format"))
+        .toList();
+  }
+
+  /// The weight as views of the source; no data is copied.
+  ///
+  /// @throws UserException if a tensor is missing, or has another dtype, shape or meaning than
+  ///   bitsandbytes gives it
+  public static QuantizedTensor read(TensorSource source, String weightName) {
+    SequencedMap<String, TensorInfo> infos = source.infos();
+    if (infos.containsKey(weightName + STATE_NF4)) {
+      return readNf4(source, weightName);
+    }
+    if (infos.containsKey(weightName + STATE_FP4)) {
+      throw new UserException(
+          "Tensor '"
+              + weightName
+              + "' is quantized to FP4, which is not supported yet;"
+              + " use NF4 or int8.");
+    }
+    return readInt8(source, weightName);
+  }
+
+  private static Nf4Tensor readNf4(TensorSource source, String weight) {
+    QuantState state = QuantState.parse(source.tensor(weight + STATE_NF4), weight);
+    long n = state.shape().elements();
+    long blocks = (n + state.blockSize() - 1) / state.blockSize();
+    // bnb_4bit_quant_storage may show the same bytes as a wider dtype
+    HostTensor packed = source.tensor(weight);
+    if (packed.byteSize() != (n + 1) / 2) {
+      throw new UserException(
+          "Tensor '%s' of shape %s packs into %d bytes as NF4, found %d."
+              .formatted(weight, state.shape(), (n + 1) / 2, packed.byteSize()));
+    }
+    HostTensor quantMap = demand(source, weight + QUANT_MAP, DType.F32, Shape.of(16));
+    if (quantMap.data().mismatch(MemorySegment.ofArray(Nf4.code())) >= 0) {
+      throw new UserException(
+          "Tensor '" + weight + QUANT_MAP + "' does not hold the sixteen levels of NF4.");
+    }
+    QuantState.@Nullable Nested nested = state.nested();
+    Absmax absmax;
+    if (nested == null) {
+      absmax =
+          new Absmax.Plain(demand(source, weight + ABSMAX, DType.F32, Shape.of(blocks)).data());
+    } else {
+      long outer = (blocks + nested.blockSize() - 1) / nested.blockSize();
+      absmax =
+          new Absmax.Nested(
+              demand(source, weight + ABSMAX, DType.U8, Shape.of(blocks)).data(),
+              demand(source, weight + NESTED_ABSMAX, DType.F32, Shape.of(outer)).data(),
+              demand(source, weight + NESTED_QUANT_MAP, DType.F32, Shape.of(256)).data(),
+              nested.blockSize(),
+              nested.offset());
+    }
+    return new Nf4Tensor(state.shape(), state.dtype(), state.blockSize(), packed.data(), absmax);
+  }
+
+  private static Int8Tensor readInt8(TensorSource source, String weight) {
+    HostTensor codes = source.tensor(weight);
+    Shape shape = codes.shape();
+    if (codes.dtype() != DType.I8 || shape.rank() != 2) {
+      throw new UserException(
+          "Tensor '%s' is %s %s; an int8 weight is I8 [out, in]."
+              .formatted(weight, codes.dtype(), shape));
+    }
+    String module = module(weight);
+    if (source.infos().containsKey(module + ".weight_format")) {
+      HostTensor format = source.tensor(module + ".weight_format");
+      if (format.byteSize() != 1
+          || format.data().get(java.lang.foreign.ValueLayout.JAVA_BYTE, 0) != 0) {
+        throw new UserException(
+            "Tensor '" + module + ".weight_format' is not 0; only the row layout is supported.");
+      }
+    }
+    HostTensor scales = demand(source, module + ".SCB", DType.F32, Shape.of(shape.dim(0)));
+    for (float scale : scales.toFloats()) {
+      if (!Float.isFinite(scale)) {
+        throw new UserException("Tensor '" + module + ".SCB' has the scale " + scale + ".");
+      }
+    }
+    return new Int8Tensor(shape, DType.F16, codes.data(), scales.data());
+  }
+
+  private static HostTensor demand(TensorSource source, String name, DType dtype, Shape shape) {
+    HostTensor tensor = source.tensor(name);
+    if (tensor.dtype() != dtype || !tensor.shape().equals(shape)) {
+      throw new UserException(
+          "Tensor '%s' is %s %s; bitsandbytes has %s %s here."
+              .formatted(name, tensor.dtype(), tensor.shape(), dtype, shape));
+    }
+    return tensor;
+  }
+
+  private static String module(String weightName) {
+    return weightName.endsWith(".weight")
+        ? weightName.substring(0, weightName.length() - ".weight".length())
+        : weightName;
+  }
+
+  /// The `quantization_config` of `config.json`, with the keys transformers writes.
+  ///
+  /// @param computeDtype dtype of the matrix products, as `bnb_4bit_compute_dtype`
+  /// @param skipModules modules left unquantized, or empty for the default choice
+  public static ObjectNode quantizationConfig(
+      Scheme scheme, DType computeDtype, List<String> skipModules) {
+    boolean fourBit = scheme instanceof Scheme.Nf4;
+    boolean nested = scheme instanceof Scheme.Nf4 nf4 && nf4.doubleQuant();
+    ObjectNode config = Json.object();
+    config.put("quant_method", "bitsandbytes");
+    config.put("load_in_4bit", fourBit);
+    config.put("load_in_8bit", !fourBit);
+    config.put("_load_in_4bit", fourBit);
+    config.put("_load_in_8bit", !fourBit);
+    config.put("bnb_4bit_quant_type", fourBit ? "nf4" : "fp4");
+    config.put("bnb_4bit_use_double_quant", nested);
+    config.put("bnb_4bit_compute_dtype", computeDtype.torchName());
+    config.put("bnb_4bit_quant_storage", "uint8");
+    config.put("llm_int8_threshold", 6.0);
+    if (skipModules.isEmpty()) {
+      config.putNull("llm_int8_skip_modules");
+    } else {
+      // a list replaces transformers' own choice, so it has to name the output head as well
+      ArrayNode skip = config.putArray("llm_int8_skip_modules");
+      skipModules.forEach(skip::add);
+      skip.add("lm_head");
+    }
+    config.put("llm_int8_enable_fp32_cpu_offload", false);
+    config.put("llm_int8_has_fp16_weight", false);
+    return config;
+  }
+
+  /// As above with the default choice of modules.
+  public static ObjectNode quantizationConfig(Scheme scheme, DType computeDtype) {
+    return quantizationConfig(scheme, computeDtype, List.of());
+  }
+}

@@ -1,0 +1,125 @@
+package dev.fettle.quantize.kernel;
+
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import dev.fettle.tensor.DType;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// One row between numbers and 8-bit integers, sixteen at a time.
+final class Int8Rows {
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+  private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
+  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_512;
+  private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_256;
+  private static final VectorSpecies<Byte> BYTES = ByteVector.SPECIES_128;
+
+  /// Adding this leaves a small number, rounded to nearest even, in the low bits of the sum.
+  private static final float TO_INTEGER = 0x1.8p23f;
+
+  private static final ScalarQuantizeKernels SCALAR = new ScalarQuantizeKernels();
+
+  private Int8Rows() {}
+
+  static void dequantize(
+      MemorySegment codes, float absmax, long count, DType target, MemorySegment out) {
+    long bound = count & -16;
+    switch (target) {
+      case F32 -> {
+        for (long i = 0; i < bound; i += 16) {
+          numbers(codes, i, absmax).intoMemorySegment(out, 4 * i, ORDER);
+        }
+      }
+      case BF16 -> {
+        for (long i = 0; i < bound; i += 16) {
+          IntVector bits = numbers(codes, i, absmax).reinterpretAsInts();
+          IntVector even = bits.lanewise(LSHR, 16).and(1);
+          storeShorts(bits.add(even).add(0x7FFF).lanewise(LSHR, 16), out, i);
+        }
+      }
+      case F16 -> {
+        for (long i = 0; i < bound; i += 16) {
+          storeShorts(toHalf(numbers(codes, i, absmax).reinterpretAsInts()), out, i);
+        }
+      }
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalStateException("weights are float, not " + target);
+    }
+    if (bound < count) {
+      SCALAR.dequantizeInt8(
+          codes.asSlice(bound), absmax, count - bound, target, out.asSlice(bound * target.bytes()));
+    }
+  }
+
+  private static FloatVector numbers(MemorySegment codes, long i, float absmax) {
+    ByteVector bytes = ByteVector.fromMemorySegment(BYTES, codes, i, ORDER);
+    FloatVector q = (FloatVector) bytes.convertShape(VectorOperators.B2F, FLOATS, 0);
+    return q.mul(absmax).mul(ScalarQuantizeKernels.INT8_STEP);
+  }
+
+  private static IntVector toHalf(IntVector bits) {
+    IntVector sign = bits.lanewise(LSHR, 16).and(0x8000);
+    IntVector magnitude = bits.and(0x7FFFFFFF);
+    IntVector even = magnitude.lanewise(LSHR, 13).and(1);
+    IntVector normal = magnitude.add(even).add(0x0FFF - (112 << 23)).lanewise(LSHR, 13).min(0x7C00);
+    IntVector tiny = magnitude.reinterpretAsFloats().add(0.5f).reinterpretAsInts().sub(0x3F000000);
+    return normal.blend(tiny, magnitude.compare(VectorOperators.LT, 113 << 23)).or(sign);
+  }
+
+  private static void storeShorts(IntVector values, MemorySegment out, long i) {
+    ((ShortVector) values.convertShape(VectorOperators.I2S, SHORTS, 0))
+        .intoMemorySegment(out, 2 * i, ORDER);
+  }
+
+  static float quantize(MemorySegment weight, DType dtype, long count, MemorySegment codes) {
+    long bound = count & -16;
+    IntVector largest = IntVector.zero(INTS);
+    for (long i = 0; i < bound; i += 16) {
+      largest = largest.max(halfBits(weight, dtype, i).and(0x7FFFFFFF));
+    }
+    float absmax = Float.intBitsToFloat(largest.reduceLanes(VectorOperators.MAX));
+    for (long i = bound; i < count; i++) {
+      absmax = Math.max(absmax, Math.abs(half(weight, dtype, i)));
+    }
+    float factor = absmax == 0 ? 0 : 127.0f / absmax;
+    for (long i = 0; i < bound; i += 16) {
+      FloatVector scaled = halfBits(weight, dtype, i).reinterpretAsFloats().mul(factor);
+      IntVector rounded = scaled.add(TO_INTEGER).reinterpretAsInts();
+      ((ByteVector) rounded.convertShape(VectorOperators.I2B, BYTES, 0))
+          .intoMemorySegment(codes, i, ORDER);
+    }
+    for (long i = bound; i < count; i++) {
+      byte code = (byte) Math.rint(half(weight, dtype, i) * factor);
+      codes.set(ValueLayout.JAVA_BYTE, i, code);
+    }
+    return absmax;
+  }
+
+  /// Sixteen weights, rounded to float16, as the bits of a float32.
+  private static IntVector halfBits(MemorySegment weight, DType dtype, long i) {
+    return switch (dtype) {
+      case F32 -> Halves.round(IntVector.fromMemorySegment(INTS, weight, 4 * i, ORDER));
+      case BF16 -> Halves.round(unsigned(weight, i).lanewise(LSHL, 16));
+      case F16 -> Halves.toFloatBits(unsigned(weight, i));
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalStateException("weights are float, not " + dtype);
+    };
+  }
+
+  private static IntVector unsigned(MemorySegment weight, long i) {
+    ShortVector halves = ShortVector.fromMemorySegment(SHORTS, weight, 2 * i, ORDER);
+    return (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
+  }
+
+  private static float half(MemorySegment weight, DType dtype, long i) {
+    return Float.float16ToFloat(Float.floatToFloat16(ScalarQuantizeKernels.load(weight, dtype, i)));
+  }
+}

@@ -1,0 +1,100 @@
+package dev.fettle.quantize.kernel;
+
+import dev.fettle.tensor.DType;
+import java.lang.foreign.MemorySegment;
+
+/// The same bytes as the scalar twin, sixteen or thirty-two weights at a time. Whole blocks and
+/// native memory only: short blocks, the ends of rows and heap segments go to the scalar twin (a
+/// mixture of segment kinds at one load keeps the compiler from turning it into one instruction).
+public final class VectorQuantizeKernels implements QuantizeKernels {
+  private final ScalarQuantizeKernels scalar = new ScalarQuantizeKernels();
+
+  @Override
+  public void dequantizeNf4(
+      MemorySegment packed,
+      float[] absmax,
+      int blockSize,
+      long count,
+      DType target,
+      MemorySegment out) {
+    int blocks = packed.isNative() && out.isNative() ? (int) (count / blockSize) : 0;
+    switch (target) {
+      case F32 -> Nf4Lookup.toF32(packed, absmax, blockSize, blocks, out);
+      case BF16 -> Nf4Lookup.toBf16(packed, absmax, blockSize, blocks, out);
+      case F16 -> Nf4Lookup.toF16(packed, absmax, blockSize, blocks, out);
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalStateException("weights are float, not " + target);
+    }
+    long done = (long) blocks * blockSize;
+    if (done < count) {
+      scalar.dequantizeNf4(
+          packed.asSlice(done / 2),
+          tail(absmax, blocks),
+          blockSize,
+          count - done,
+          target,
+          out.asSlice(done * target.bytes()));
+    }
+  }
+
+  @Override
+  public void quantizeNf4(
+      MemorySegment weight,
+      DType dtype,
+      int blockSize,
+      long count,
+      MemorySegment packed,
+      float[] absmax) {
+    int blocks = packed.isNative() && weight.isNative() ? (int) (count / blockSize) : 0;
+    switch (dtype) {
+      case F32 -> Nf4Search.fromF32(weight, blockSize, blocks, packed, absmax);
+      case BF16 -> Nf4Search.fromBf16(weight, blockSize, blocks, packed, absmax);
+      case F16 -> Nf4Search.fromF16(weight, blockSize, blocks, packed, absmax);
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalStateException("weights are float, not " + dtype);
+    }
+    long done = (long) blocks * blockSize;
+    if (done < count) {
+      float[] rest = tail(absmax, blocks);
+      scalar.quantizeNf4(
+          weight.asSlice(done * dtype.bytes()),
+          dtype,
+          blockSize,
+          count - done,
+          packed.asSlice(done / 2),
+          rest);
+      System.arraycopy(rest, 0, absmax, blocks, rest.length);
+    }
+  }
+
+  private static float[] tail(float[] absmax, int from) {
+    return from == 0 ? absmax : java.util.Arrays.copyOfRange(absmax, from, absmax.length);
+  }
+
+  @Override
+  public void dequantizeInt8(
+      MemorySegment codes, float absmax, long count, DType target, MemorySegment out) {
+    if (codes.isNative() && out.isNative()) {
+      Int8Rows.dequantize(codes, absmax, count, target, out);
+    } else {
+      scalar.dequantizeInt8(codes, absmax, count, target, out);
+    }
+  }
+
+  @Override
+  public float quantizeInt8(MemorySegment weight, DType dtype, long count, MemorySegment codes) {
+    if (weight.isNative() && codes.isNative()) {
+      return Int8Rows.quantize(weight, dtype, count, codes);
+    }
+    return scalar.quantizeInt8(weight, dtype, count, codes);
+  }
+
+  @Override
+  public void addErrors(MemorySegment exact, MemorySegment approximate, int count, ErrorSums sums) {
+    if (exact.isNative() && approximate.isNative()) {
+      ErrorLanes.add(exact, approximate, count, sums);
+    } else {
+      scalar.addErrors(exact, approximate, count, sums);
+    }
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.quantize.bitsandbytes;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.quantize.kernel;
+
+import org.jspecify.annotations.NullMarked;
