@@ -107,6 +107,11 @@ public final class Tensor implements AutoCloseable {
     return MemorySegment.ofAddress(raw.data_ptr().address()).reinterpret(bytes);
   }
 
+  /// Whether both begin at the same address, as a view of the whole does.
+  public boolean sharesMemoryWith(Tensor other) {
+    return raw().data_ptr().address() == other.raw().data_ptr().address();
+  }
+
   /// A copy in host memory that does not depend on any scope.
   public HostTensor toHost() {
     try (Scope scope = Scope.open()) {
@@ -139,6 +144,11 @@ public final class Tensor implements AutoCloseable {
 
   public Tensor view(long... shape) {
     return wrap(raw().view(shape));
+  }
+
+  /// Another handle on the same memory.
+  public Tensor alias() {
+    return view(dims);
   }
 
   public Tensor reshape(long... shape) {
@@ -288,6 +298,11 @@ public final class Tensor implements AutoCloseable {
       raw().lerp_(end.raw(), scalar);
     }
     return this;
+  }
+
+  /// The part on and above diagonal `offset` of a matrix; the rest is 0.
+  public Tensor triu(long offset) {
+    return wrap(raw().triu(offset));
   }
 
   public Tensor neg() {

@@ -1,0 +1,132 @@
+package dev.fettle.model;
+
+import dev.fettle.checkpoint.ModelConfig;
+import dev.fettle.engine.Scope;
+import dev.fettle.engine.Tensor;
+import dev.fettle.engine.Var;
+
+/// Self-attention: project to queries, keys and values, rotate, attend, project back.
+final class Attention {
+  private final int layer;
+  private final int heads;
+  private final int kvHeads;
+  private final int headDim;
+  private final Linear queryProjection;
+  private final Linear keyProjection;
+  private final Linear valueProjection;
+  private final Linear outputProjection;
+  private final Rope rope;
+
+  Attention(
+      int layer, ModelConfig config, Rope rope, Linear query, Linear key, Linear value, Linear out) {
+    this.layer = layer;
+    this.heads = config.numAttentionHeads();
+    this.kvHeads = config.numKeyValueHeads();
+    this.headDim = config.headDim();
+    this.rope = rope;
+    this.queryProjection = query;
+    this.keyProjection = key;
+    this.valueProjection = value;
+    this.outputProjection = out;
+  }
+
+  Var apply(Pass pass, Var x) {
+    Var q = queryProjection.apply(pass, x);
+    Var k = keyProjection.apply(pass, x);
+    Var v = valueProjection.apply(pass, x);
+    rope.rotateInPlace(q.value(), pass, false);
+    rope.rotateInPlace(k.value(), pass, false);
+    return outputProjection.apply(pass, attend(pass, q, k, v));
+  }
+
+  /// @param q rotated queries `[batch · length, heads · headDim]`
+  /// @param k rotated keys `[batch · length, kvHeads · headDim]`
+  /// @param v values, as `k`
+  /// @return `[batch · length, heads · headDim]`
+  private Var attend(Pass pass, Var q, Var k, Var v) {
+    try (Scope scope = Scope.open()) {
+      double scale = 1 / Math.sqrt(headDim);
+      Tensor queries = splitQueries(q.value(), pass).mulInPlace(scale);
+      Tensor keys = splitKeys(k.value(), pass);
+      Tensor values = splitKeys(v.value(), pass);
+      q.value().close();
+      k.value().close();
+      v.value().close();
+      KvCache cache = pass.cache();
+      if (cache != null) {
+        keys = cache.appendKeys(layer, pass.start(), keys);
+        values = cache.appendValues(layer, pass.start(), values);
+      }
+      Tensor attended = CausalAttention.forward(queries, keys, values, pass.start());
+      boolean needsGrad =
+          pass.tape().recording() && (q.needsGrad() || k.needsGrad() || v.needsGrad());
+      Var output = Var.of(scope.keep(joinQueries(attended, pass)), needsGrad);
+      if (needsGrad) {
+        Tensor savedKeys = scope.keep(keys);
+        Tensor savedValues = scope.keep(values);
+        scope.keep(queries);
+        pass.tape()
+            .record(() -> backward(pass, queries, savedKeys, savedValues, output, q, k, v, scale));
+      }
+      return output;
+    }
+  }
+
+  private void backward(
+      Pass pass, Tensor queries, Tensor keys, Tensor values, Var output, Var q, Var k, Var v,
+      double scale) {
+    Tensor dOutput = splitQueries(output.takeGrad(), pass);
+    Tensor attended = splitQueries(output.value(), pass);
+    CausalAttention.Gradients grads =
+        CausalAttention.backward(queries, keys, values, attended, dOutput);
+    if (q.needsGrad()) {
+      Tensor dq = joinQueries(grads.queries().mulInPlace(scale), pass);
+      rope.rotateInPlace(dq, pass, true);
+      q.accumulate(dq);
+    }
+    if (k.needsGrad()) {
+      Tensor dk = joinKeys(grads.keys(), pass);
+      rope.rotateInPlace(dk, pass, true);
+      k.accumulate(dk);
+    }
+    if (v.needsGrad()) {
+      v.accumulate(joinKeys(grads.values(), pass));
+    }
+  }
+
+  /// `[batch · length, heads · headDim]` → `[batch · kvHeads, group, length, headDim]`, a copy.
+  private Tensor splitQueries(Tensor rows, Pass pass) {
+    long group = heads / kvHeads;
+    Tensor split =
+        rows.view(pass.batch(), pass.length(), kvHeads, group, headDim).permute(0, 2, 3, 1, 4);
+    Tensor flat = split.reshape((long) pass.batch() * kvHeads, group, pass.length(), headDim);
+    return isView(flat, rows) ? flat.copy() : flat;
+  }
+
+  private Tensor joinQueries(Tensor split, Pass pass) {
+    long group = heads / kvHeads;
+    return split
+        .view(pass.batch(), kvHeads, group, pass.length(), headDim)
+        .permute(0, 3, 1, 2, 4)
+        .reshape((long) pass.batch() * pass.length(), (long) heads * headDim);
+  }
+
+  /// `[batch · length, kvHeads · headDim]` → `[batch · kvHeads, length, headDim]`, a copy.
+  private Tensor splitKeys(Tensor rows, Pass pass) {
+    Tensor split = rows.view(pass.batch(), pass.length(), kvHeads, headDim).permute(0, 2, 1, 3);
+    Tensor flat = split.reshape((long) pass.batch() * kvHeads, pass.length(), headDim);
+    return isView(flat, rows) ? flat.copy() : flat;
+  }
+
+  private Tensor joinKeys(Tensor split, Pass pass) {
+    return split
+        .view(pass.batch(), kvHeads, pass.length(), headDim)
+        .permute(0, 2, 1, 3)
+        .reshape((long) pass.batch() * pass.length(), (long) kvHeads * headDim);
+  }
+
+  /// With one token or one head the permutation moves nothing, and `reshape` returns the same memory.
+  private static boolean isView(Tensor flat, Tensor rows) {
+    return flat.sharesMemoryWith(rows);
+  }
+}

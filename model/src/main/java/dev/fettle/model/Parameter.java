@@ -1,0 +1,54 @@
+package dev.fettle.model;
+
+import dev.fettle.engine.Tensor;
+import dev.fettle.tensor.DType;
+import org.jspecify.annotations.Nullable;
+
+/// A trained tensor: its float32 master value and, while training, its float32 gradient.
+public final class Parameter {
+  private final String name;
+  private Tensor value;
+  private @Nullable Tensor grad;
+
+  /// @param name the tensor's name in a checkpoint or adapter file
+  /// @param value float32
+  public Parameter(String name, Tensor value) {
+    if (value.dtype() != DType.F32) {
+      throw new IllegalArgumentException(name + " must be float32, is " + value.dtype());
+    }
+    this.name = name;
+    this.value = value;
+  }
+
+  public String name() {
+    return name;
+  }
+
+  public Tensor value() {
+    return value;
+  }
+
+  /// Points the parameter at other memory of the same shape, such as its part of the optimizer's buffer.
+  public void bind(Tensor newValue, Tensor newGrad) {
+    if (!newValue.shape().equals(value.shape()) || !newGrad.shape().equals(value.shape())) {
+      throw new IllegalArgumentException(name + " has shape " + value.shape());
+    }
+    value = newValue;
+    grad = newGrad;
+  }
+
+  /// The sum of the gradients since the optimizer last cleared it.
+  ///
+  /// @throws IllegalStateException if no gradient buffer was bound
+  public Tensor grad() {
+    if (grad == null) {
+      throw new IllegalStateException(name + " has no gradient buffer; bind one before training");
+    }
+    return grad;
+  }
+
+  /// Adds `part`, of any float dtype, to the gradient.
+  void accumulate(Tensor part) {
+    grad().addInPlace(part);
+  }
+}

@@ -1,0 +1,57 @@
+package dev.fettle.model;
+
+import dev.fettle.engine.Scope;
+import dev.fettle.engine.Tensor;
+import dev.fettle.engine.Tensors;
+import dev.fettle.tensor.DType;
+
+/// One buffer in the compute dtype that every quantized weight of a model is dequantized into just before
+/// it is used, so that a frozen base costs its packed bytes plus the largest single weight.
+final class Scratch implements AutoCloseable {
+  private final Scope scope = Scope.detached();
+  private final DType dtype;
+  private long capacity;
+  private Tensor buffer;
+
+  Scratch(DType dtype) {
+    this.dtype = dtype;
+    this.buffer = allocate(1);
+  }
+
+  private Tensor allocate(long elements) {
+    try (Scope.Entered entered = scope.enter()) {
+      capacity = elements;
+      return Tensors.empty(dtype, elements);
+    }
+  }
+
+  DType dtype() {
+    return dtype;
+  }
+
+  /// The weight in the compute dtype, `[out, in]`. What an earlier call returned for a quantized weight is
+  /// overwritten.
+  Tensor materialize(Weight weight) {
+    return switch (weight) {
+      case Weight.Dense dense -> dense.value();
+      case Weight.Trained trained -> trained.parameter().value().to(dtype);
+      case Weight.Quantized quantized -> dequantize(quantized);
+    };
+  }
+
+  private Tensor dequantize(Weight.Quantized weight) {
+    long elements = weight.out() * weight.in();
+    if (elements > capacity) {
+      buffer.close();
+      buffer = allocate(elements);
+    }
+    Tensor target = buffer.narrow(0, 0, elements).view(weight.out(), weight.in());
+    weight.value().dequantize(dtype, target.segment());
+    return target;
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+}

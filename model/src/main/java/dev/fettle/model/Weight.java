@@ -1,0 +1,69 @@
+package dev.fettle.model;
+
+import dev.fettle.engine.Tensor;
+import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.tensor.DType;
+
+/// The weight of a projection or an embedding, `[out, in]`.
+public sealed interface Weight {
+  long out();
+
+  long in();
+
+  /// Bytes it occupies between steps.
+  long residentBytes();
+
+  /// Frozen, and already in the compute dtype.
+  record Dense(Tensor value) implements Weight {
+    @Override
+    public long out() {
+      return value.size(0);
+    }
+
+    @Override
+    public long in() {
+      return value.size(1);
+    }
+
+    @Override
+    public long residentBytes() {
+      return value.elements() * value.dtype().bytes();
+    }
+  }
+
+  /// Frozen and packed; dequantized into the shared scratch each time it is used.
+  record Quantized(QuantizedTensor value) implements Weight {
+    @Override
+    public long out() {
+      return value.shape().dim(0);
+    }
+
+    @Override
+    public long in() {
+      return value.shape().dim(1);
+    }
+
+    @Override
+    public long residentBytes() {
+      return value.byteSize();
+    }
+  }
+
+  /// Trained in full: float32 master, cast to the compute dtype each time it is used.
+  record Trained(Parameter parameter) implements Weight {
+    @Override
+    public long out() {
+      return parameter.value().size(0);
+    }
+
+    @Override
+    public long in() {
+      return parameter.value().size(1);
+    }
+
+    @Override
+    public long residentBytes() {
+      return out() * in() * DType.F32.bytes();
+    }
+  }
+}
