@@ -1,0 +1,192 @@
+package dev.fettle.model;
+
+import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.ModelConfig;
+import dev.fettle.engine.Scope;
+import dev.fettle.engine.Tape;
+import dev.fettle.engine.Tensor;
+import dev.fettle.engine.Tensors;
+import dev.fettle.engine.Var;
+import dev.fettle.tensor.DType;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+
+/// A decoder-only language model: embedding, blocks, norm, head.
+///
+/// Not safe for use by several threads at once: all quantized layers share one scratch buffer.
+public final class CausalLm implements AutoCloseable {
+  private final ModelConfig config;
+  private final DType computeDtype;
+  private final Embedding embedding;
+  private final List<DecoderBlock> blocks;
+  private final RmsNorm finalNorm;
+  private final LanguageHead head;
+  private final SequencedMap<String, Linear> linears;
+  private final List<Parameter> baseParameters;
+  private final List<AutoCloseable> resources;
+
+  CausalLm(Parts parts) {
+    this.config = parts.config();
+    this.computeDtype = parts.computeDtype();
+    this.embedding = parts.embedding();
+    this.blocks = parts.blocks();
+    this.finalNorm = parts.finalNorm();
+    this.head = parts.head();
+    this.linears = parts.linears();
+    this.baseParameters = parts.parameters();
+    this.resources = parts.resources();
+  }
+
+  /// What a model is assembled from.
+  record Parts(
+      ModelConfig config,
+      DType computeDtype,
+      Embedding embedding,
+      List<DecoderBlock> blocks,
+      RmsNorm finalNorm,
+      LanguageHead head,
+      SequencedMap<String, Linear> linears,
+      List<Parameter> parameters,
+      List<AutoCloseable> resources) {}
+
+  /// Loads a model folder. Weights already in the compute dtype are used where the file is mapped, without a
+  /// copy.
+  ///
+  /// @throws dev.fettle.tensor.UserException if the folder is not a complete, supported checkpoint
+  public static CausalLm load(Path folder, LoadOptions options) {
+    return ModelLoader.load(CheckpointFolder.open(folder), options);
+  }
+
+  public ModelConfig config() {
+    return config;
+  }
+
+  /// float32 or bfloat16.
+  public DType computeDtype() {
+    return computeDtype;
+  }
+
+  /// Every linear layer inside the blocks by its path, in the order of the computation.
+  public SequencedMap<String, Linear> linears() {
+    return Collections.unmodifiableSequencedMap(linears);
+  }
+
+  /// The trained weights of the base; empty unless the model was loaded trainable.
+  public List<Parameter> baseParameters() {
+    return Collections.unmodifiableList(baseParameters);
+  }
+
+  public KvCache newCache(int batch, int capacity) {
+    return new KvCache(config, computeDtype, batch, capacity);
+  }
+
+  /// Hidden states after the final norm, `[batch · length, hidden]`, in the current scope.
+  ///
+  /// @param ids equally long rows
+  public Tensor hidden(int[][] ids) {
+    return forward(inference(ids, null), ids, false).value();
+  }
+
+  /// Logits of every position, float32 `[batch · length, vocab]`; for short texts, see
+  /// {@link #negativeLogLikelihoods} for long ones.
+  public Tensor logits(int[][] ids) {
+    try (Scope scope = Scope.open()) {
+      return scope.keep(head.logits(hidden(ids)));
+    }
+  }
+
+  /// Continues the sequences in `cache` by `ids` and returns the logits after the last of them, float32
+  /// `[batch, vocab]`.
+  public Tensor nextLogits(int[][] ids, KvCache cache) {
+    if (cache.length() + ids[0].length > cache.capacity()) {
+      throw new IllegalArgumentException("the cache holds " + cache.capacity() + " positions");
+    }
+    try (Scope scope = Scope.open()) {
+      Tensor hidden = forward(inference(ids, cache), ids, false).value();
+      cache.advance(ids[0].length);
+      long length = ids[0].length;
+      Tensor last =
+          hidden.view(ids.length, length, config.hiddenSize()).narrow(1, length - 1, 1);
+      return scope.keep(head.logits(last.reshape(ids.length, config.hiddenSize())));
+    }
+  }
+
+  /// Negative log-likelihood in nats of the labels; those of −100 are left out. As in transformers the label
+  /// of position `i` is compared with the prediction at `i − 1`.
+  ///
+  /// @return one value per label that counts, row by row
+  public float[] negativeLogLikelihoods(int[][] ids, int[][] labels) {
+    Targets targets = Targets.of(labels);
+    if (targets.count() == 0) {
+      return new float[0];
+    }
+    try (Scope scope = Scope.open()) {
+      Tensor rows = hidden(ids).indexSelect(0, Tensors.ofLongs(targets.rows()));
+      return head.negativeLogLikelihoods(rows, Tensors.ofLongs(targets.ids())).toFloats();
+    }
+  }
+
+  /// One forward and backward pass: adds `lossScale` times the gradient of the summed loss to the gradients
+  /// of all trained parameters.
+  ///
+  /// @param ids equally long rows, padded on the right
+  /// @param labels same shape; −100 where nothing is to be learned
+  /// @param options loss scale, recomputation, dropout seed
+  /// @return the sum of the losses in nats, unscaled
+  /// @throws IllegalArgumentException if no position has a label
+  public double lossAndGradients(int[][] ids, int[][] labels, StepOptions options) {
+    Targets targets = Targets.of(labels);
+    if (targets.count() == 0) {
+      throw new IllegalArgumentException("nothing to learn: every label is -100");
+    }
+    try (Scope scope = Scope.open();
+        Tape tape = Tape.training()) {
+      Pass pass = new Pass(tape, ids.length, ids[0].length, 0, null, options.dropoutSeed());
+      Var hidden = forward(pass, ids, options.recompute());
+      double loss =
+          head.lossAndGradient(
+              hidden,
+              Tensors.ofLongs(targets.rows()),
+              Tensors.ofLongs(targets.ids()),
+              options.lossScale());
+      if (hidden.needsGrad()) {
+        tape.backward();
+      }
+      return loss;
+    }
+  }
+
+  /// @param lossScale what each token's loss counts
+  /// @param recompute keep only each block's input and run the block again for its gradient
+  /// @param dropoutSeed different for every micro-batch
+  public record StepOptions(double lossScale, boolean recompute, long dropoutSeed) {}
+
+  private Pass inference(int[][] ids, @Nullable KvCache cache) {
+    int start = cache == null ? 0 : cache.length();
+    return new Pass(Tape.inference(), ids.length, ids[0].length, start, cache, 0);
+  }
+
+  private Var forward(Pass pass, int[][] ids, boolean recompute) {
+    Tensor flat = Tensors.ofIds(ids).view(-1);
+    Var x = embedding.apply(pass.tape(), flat);
+    for (DecoderBlock block : blocks) {
+      x = pass.tape().block(x, recompute, (tape, in) -> block.apply(pass.with(tape), in));
+    }
+    return finalNorm.apply(pass.tape(), x);
+  }
+
+  /// Frees the weights and unmaps the files.
+  @Override
+  public void close() {
+    for (AutoCloseable resource : resources.reversed()) {
+      try {
+        resource.close();
+      } catch (Exception e) {
+        throw new IllegalStateException("cannot close a part of the model", e);
+      }
+    }
+  }
+}

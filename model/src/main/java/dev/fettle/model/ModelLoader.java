@@ -1,0 +1,211 @@
+package dev.fettle.model;
+
+import dev.fettle.checkpoint.Architecture;
+import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.LinearModule;
+import dev.fettle.checkpoint.ModelConfig;
+import dev.fettle.engine.Scope;
+import dev.fettle.engine.Tensor;
+import dev.fettle.engine.Tensors;
+import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.quantize.Quantizer;
+import dev.fettle.quantize.Scheme;
+import dev.fettle.quantize.bitsandbytes.BitsAndBytesLayout;
+import dev.fettle.tensor.Casts;
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.UserException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+
+/// Assembles a {@link CausalLm} from a checkpoint, tensor by tensor.
+final class ModelLoader {
+  private final CheckpointFolder checkpoint;
+  private final LoadOptions options;
+  private final ModelConfig config;
+  private final DType compute;
+  private final Scratch scratch;
+  private final Scope weights = Scope.detached();
+  private final List<Parameter> parameters = new ArrayList<>();
+  private final SequencedMap<String, Linear> linears = new LinkedHashMap<>();
+
+  private ModelLoader(CheckpointFolder checkpoint, LoadOptions options) {
+    this.checkpoint = checkpoint;
+    this.options = options;
+    this.config = checkpoint.config();
+    this.compute = ComputeDType.choose(checkpoint, options.computeDtype());
+    this.scratch = new Scratch(compute);
+  }
+
+  /// Takes the checkpoint over: the model closes it.
+  static CausalLm load(CheckpointFolder checkpoint, LoadOptions options) {
+    @Nullable ModelLoader loader = null;
+    boolean done = false;
+    try {
+      loader = new ModelLoader(checkpoint, options);
+      CausalLm model = loader.assemble();
+      done = true;
+      return model;
+    } finally {
+      if (!done) {
+        if (loader != null) {
+          loader.scratch.close();
+          loader.weights.close();
+        }
+        checkpoint.close();
+      }
+    }
+  }
+
+  private CausalLm assemble() {
+    Architecture architecture = Architecture.of(config);
+    architecture.check(
+        checkpoint,
+        name -> BitsAndBytesLayout.isQuantized(checkpoint, name),
+        checkpoint.path().toString());
+    try (Scope.Entered entered = weights.enter()) {
+      Rope rope = new Rope(config);
+      Weight embedding = plainWeight(Architecture.EMBEDDING);
+      for (LinearModule module : architecture.linears()) {
+        linears.put(module.name(), linear(module));
+      }
+      List<DecoderBlock> blocks = new ArrayList<>();
+      for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+        blocks.add(block(layer, rope));
+      }
+      RmsNorm finalNorm = norm(Architecture.FINAL_NORM);
+      Weight head =
+          config.tieWordEmbeddings() ? embedding : plainWeight(Architecture.OUTPUT_HEAD);
+      return new CausalLm(
+          new CausalLm.Parts(
+              config,
+              compute,
+              new Embedding(embedding, compute),
+              blocks,
+              finalNorm,
+              new LanguageHead(head, scratch),
+              linears,
+              parameters,
+              List.of(checkpoint, weights, scratch, rope)));
+    }
+  }
+
+  private DecoderBlock block(int layer, Rope rope) {
+    String prefix = "model.layers." + layer + ".";
+    Attention attention =
+        new Attention(
+            layer,
+            config,
+            rope,
+            linearAt(prefix + "self_attn.q_proj"),
+            linearAt(prefix + "self_attn.k_proj"),
+            linearAt(prefix + "self_attn.v_proj"),
+            linearAt(prefix + "self_attn.o_proj"));
+    GatedMlp mlp =
+        new GatedMlp(
+            linearAt(prefix + "mlp.gate_proj"),
+            linearAt(prefix + "mlp.up_proj"),
+            linearAt(prefix + "mlp.down_proj"));
+    return new DecoderBlock(
+        norm(prefix + "input_layernorm.weight"),
+        attention,
+        norm(prefix + "post_attention_layernorm.weight"),
+        mlp);
+  }
+
+  private Linear linearAt(String path) {
+    Linear linear = linears.get(path);
+    if (linear == null) {
+      throw new IllegalStateException("the architecture has no linear layer " + path);
+    }
+    return linear;
+  }
+
+  private Linear linear(LinearModule module) {
+    Linear.Bias bias = null;
+    if (module.bias()) {
+      bias =
+          options.trainable()
+              ? new Linear.Bias.Trained(parameter(module.biasName()))
+              : new Linear.Bias.Frozen(dense(module.biasName()));
+    }
+    return new Linear(module.name(), linearWeight(module), bias, scratch);
+  }
+
+  private Weight linearWeight(LinearModule module) {
+    String name = module.weightName();
+    Scheme scheme = options.quantizeOnLoad();
+    if (BitsAndBytesLayout.isQuantized(checkpoint, name)) {
+      if (options.trainable()) {
+        throw new UserException(
+            "Model %s is quantized ('%s' is packed), so its weights cannot all be trained; use LoRA, or start from the unquantized model."
+                .formatted(checkpoint.path(), name));
+      }
+      QuantizedTensor packed = BitsAndBytesLayout.read(checkpoint, name);
+      if (!packed.shape().equals(module.weightShape())) {
+        throw new UserException(
+            "Quantized tensor '%s' in %s has shape %s, but config.json demands %s."
+                .formatted(name, checkpoint.path(), packed.shape(), module.weightShape()));
+      }
+      return new Weight.Quantized(packed);
+    }
+    return scheme == null
+        ? plainWeight(name)
+        : new Weight.Quantized(Quantizer.quantize(checkpoint.tensor(name), scheme));
+  }
+
+  private Weight plainWeight(String name) {
+    return options.trainable()
+        ? new Weight.Trained(parameter(name))
+        : new Weight.Dense(dense(name));
+  }
+
+  private RmsNorm norm(String name) {
+    return new RmsNorm(
+        options.trainable()
+            ? new RmsNorm.Gain.Trained(parameter(name))
+            : new RmsNorm.Gain.Frozen(dense(name)),
+        config.rmsNormEps());
+  }
+
+  /// A weight in the compute dtype: the mapped file itself where it has that dtype, else a converted copy.
+  private Tensor dense(String name) {
+    HostTensor stored = floats(name);
+    if (stored.dtype() == compute && stored.data().isNative() && isAligned(stored)) {
+      return Tensors.viewOf(stored);
+    }
+    if (stored.dtype() == compute) {
+      return Tensors.copyOf(stored);
+    }
+    try (Scope scope = Scope.open()) {
+      return weights.adopt(Tensors.copyOf(stored).to(compute));
+    }
+  }
+
+  private static boolean isAligned(HostTensor tensor) {
+    return tensor.data().address() % tensor.dtype().bytes() == 0;
+  }
+
+  private Parameter parameter(String name) {
+    HostTensor stored = floats(name);
+    Tensor value = Tensors.empty(DType.F32, stored.shape().toArray());
+    Casts.toFloat(stored, value.segment());
+    Parameter parameter = new Parameter(name, value);
+    parameters.add(parameter);
+    return parameter;
+  }
+
+  private HostTensor floats(String name) {
+    HostTensor stored = checkpoint.tensor(name);
+    return switch (stored.dtype()) {
+      case F32, F16, BF16 -> stored;
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new UserException(
+              "Tensor '%s' in %s has dtype %s; expected F32, F16 or BF16."
+                  .formatted(name, checkpoint.path(), stored.dtype()));
+    };
+  }
+}
