@@ -122,6 +122,13 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
+  /// This tensor's memory as a host tensor, without a copy; valid while the tensor lives.
+  ///
+  /// @throws IllegalStateException if the tensor is not contiguous
+  public HostTensor hostView() {
+    return new HostTensor(dtype, shape(), segment());
+  }
+
   /// All elements as float32, row-major.
   public float[] toFloats() {
     try (Scope scope = Scope.open()) {

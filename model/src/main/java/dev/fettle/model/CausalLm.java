@@ -74,6 +74,15 @@ public final class CausalLm implements AutoCloseable {
     return Collections.unmodifiableSequencedMap(linears);
   }
 
+  /// @throws IllegalArgumentException if there is no such layer
+  public Linear linear(String path) {
+    Linear linear = linears.get(path);
+    if (linear == null) {
+      throw new IllegalArgumentException("no linear layer at " + path);
+    }
+    return linear;
+  }
+
   /// The trained weights of the base; empty unless the model was loaded trainable.
   public List<Parameter> baseParameters() {
     return Collections.unmodifiableList(baseParameters);

@@ -1,0 +1,73 @@
+package dev.fettle.finetune;
+
+import dev.fettle.engine.Scope;
+import dev.fettle.engine.Tensor;
+import dev.fettle.engine.Tensors;
+import dev.fettle.model.Parameter;
+import dev.fettle.tensor.DType;
+import java.util.List;
+
+/// All trained parameters, and their gradients, in two contiguous float32 buffers, matrices before vectors,
+/// so that the optimizer is a handful of operations however many parameters there are.
+final class FlatParameters implements AutoCloseable {
+  private final Scope scope = Scope.detached();
+  private final List<Parameter> parameters;
+  private final Tensor values;
+  private final Tensor grads;
+  private final long matrixElements;
+
+  FlatParameters(List<Parameter> unordered) {
+    this.parameters =
+        unordered.stream()
+            .sorted((p, q) -> Boolean.compare(isVector(p), isVector(q))) // stable
+            .toList();
+    long total = count(parameters);
+    this.matrixElements = count(parameters.stream().filter(p -> !isVector(p)).toList());
+    try (Scope.Entered entered = scope.enter()) {
+      values = Tensors.empty(DType.F32, total);
+      grads = Tensors.zeros(DType.F32, total);
+      long at = 0;
+      for (Parameter parameter : parameters) {
+        long[] shape = parameter.value().shape().toArray();
+        long elements = parameter.value().elements();
+        Tensor value = values.narrow(0, at, elements).view(shape);
+        value.copyInPlace(parameter.value());
+        parameter.value().close(); // the flat buffer holds it now
+        parameter.bind(value, grads.narrow(0, at, elements).view(shape));
+        at += elements;
+      }
+    }
+  }
+
+  private static boolean isVector(Parameter parameter) {
+    return parameter.value().rank() < 2;
+  }
+
+  private static long count(List<Parameter> parameters) {
+    return parameters.stream().mapToLong(p -> p.value().elements()).sum();
+  }
+
+  /// In the order of the buffers.
+  List<Parameter> parameters() {
+    return parameters;
+  }
+
+  Tensor values() {
+    return values;
+  }
+
+  Tensor grads() {
+    return grads;
+  }
+
+  /// Elements of the matrices, which come first; only they decay.
+  long matrixElements() {
+    return matrixElements;
+  }
+
+  /// Frees the buffers; the parameters are unusable after that.
+  @Override
+  public void close() {
+    scope.close();
+  }
+}

@@ -1,0 +1,36 @@
+package dev.fettle.finetune;
+
+import dev.fettle.tensor.UserException;
+import java.util.Locale;
+
+/// What is trained, on what base.
+public enum TrainingMethod {
+  /// Every weight; float32 masters.
+  FULL,
+  /// A low-rank adapter on the base as it is stored; Hu et al. 2021, arXiv:2106.09685.
+  LORA,
+  /// A low-rank adapter on a base quantized to NF4 with double quantization; Dettmers et al. 2023,
+  /// arXiv:2305.14314.
+  QLORA;
+
+  /// @throws UserException if there is no such method
+  public static TrainingMethod parse(String name) {
+    for (TrainingMethod method : values()) {
+      if (method.text().equals(name)) {
+        return method;
+      }
+    }
+    throw new UserException("Unknown method '" + name + "'; choose full, lora or qlora.");
+  }
+
+  public String text() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  public boolean usesAdapter() {
+    return switch (this) {
+      case FULL -> false;
+      case LORA, QLORA -> true;
+    };
+  }
+}
