@@ -15,6 +15,14 @@ final class History {
   private final List<Double> gradNorms = new ArrayList<>();
   private final List<ValidationLoss> validation = new ArrayList<>();
 
+  static History of(RunRecord record) {
+    History history = new History();
+    history.losses.addAll(record.losses());
+    history.gradNorms.addAll(record.gradNorms());
+    history.validation.addAll(record.validationLosses());
+    return history;
+  }
+
   void addStep(double loss, double gradNorm) {
     losses.add(loss);
     gradNorms.add(gradNorm);

@@ -13,6 +13,8 @@ import dev.fettle.text.ShuffledOrder;
 import dev.fettle.text.TokenBatch;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.LongStream;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /// The training loop. Everything random depends on the seed and the step's number alone, so a run that goes on
@@ -30,6 +32,7 @@ final class Trainer {
   private final History history;
   private final TrainingListener listener;
   private final Checkpointing checkpointing;
+  private final int firstStep;
   private long tokens;
   private double seconds;
 
@@ -65,6 +68,7 @@ final class Trainer {
             ? new ShuffledOrder(train.size(), options.seed())
             : new SequentialOrder(train.size());
     this.batches = new Batches(train, order, options.batchSize(), data.padId());
+    this.firstStep = optimizer.steps();
     this.schedule =
         new LearningRateSchedule(
             options.lrScheduler(),
@@ -113,7 +117,7 @@ final class Trainer {
     double loss = 0;
     for (int i = 0; i < micro.size(); i++) {
       TokenBatch batch = micro.get(i);
-      tokens += batch.tokens();
+      tokens += tokensOf(first + i);
       if (batch.targetTokens() > 0) {
         loss +=
             model.lossAndGradients(
@@ -129,6 +133,14 @@ final class Trainer {
     double rate = schedule.at(step);
     optimizer.step(rate);
     return new StepResult(loss / targets, norm, rate);
+  }
+
+  /// Tokens of a batch without its padding.
+  private long tokensOf(long batch) {
+    long from = batch * options.batchSize();
+    return LongStream.range(from, from + options.batchSize())
+        .map(at -> train.get(batches.order().at(at)).length())
+        .sum();
   }
 
   private static void requireFinite(double loss, double norm, int step) {

@@ -1,0 +1,208 @@
+package dev.fettle.finetune;
+
+import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.ModelConfig;
+import dev.fettle.engine.ProcessMemory;
+import dev.fettle.finetune.TrainingListener.RunSummary;
+import dev.fettle.finetune.TrainingListener.ValidationLoss;
+import dev.fettle.lora.AdapterFolder;
+import dev.fettle.lora.LoraAdapter;
+import dev.fettle.model.CausalLm;
+import dev.fettle.model.Linear;
+import dev.fettle.model.LoadOptions;
+import dev.fettle.model.Parameter;
+import dev.fettle.quantize.Scheme;
+import dev.fettle.tensor.UserException;
+import dev.fettle.text.Batches;
+import dev.fettle.text.ChatTemplate;
+import dev.fettle.text.Dataset;
+import dev.fettle.text.Split;
+import dev.fettle.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// One fine-tuning run from files to files: load, split, train, save.
+public final class Finetune {
+  /// QLoRA's base: NF4 in blocks of 64 with double quantization; Dettmers et al. 2023, arXiv:2305.14314,
+  /// section 3.
+  private static final Scheme QLORA_BASE = new Scheme.Nf4(64, true);
+
+  private final FinetuneRequest request;
+  private final TrainingListener listener;
+
+  private Finetune(FinetuneRequest request, TrainingListener listener) {
+    this.request = request;
+    this.listener = listener;
+  }
+
+  /// @throws UserException if an input is missing or malformed, a setting is out of range, the output is in
+  ///     use, or the training diverges
+  public static RunRecord run(FinetuneRequest request, TrainingListener listener) {
+    return new Finetune(request, listener).run();
+  }
+
+  private RunRecord run() {
+    OutputFolder.check(request.output(), request.resume());
+    Trainer.TrainingData data = loadData();
+    try (CausalLm model = CausalLm.load(request.model(), loadOptions())) {
+      checkLength(model.config());
+      if (!request.method().usesAdapter()) {
+        return train(model, null, data);
+      }
+      try (LoraAdapter adapter = attach(model)) {
+        return train(model, adapter, data);
+      }
+    }
+  }
+
+  private LoadOptions loadOptions() {
+    LoadOptions options = LoadOptions.defaults().withComputeDtype(request.computeDtype());
+    return switch (request.method()) {
+      case FULL -> options.withTrainable(true);
+      case LORA -> options;
+      case QLORA -> options.withQuantizeOnLoad(QLORA_BASE);
+    };
+  }
+
+  private void checkLength(ModelConfig config) {
+    int length = request.dataset().seqLength();
+    if (length > config.maxPositionEmbeddings()) {
+      throw new UserException(
+          "--seq-length %d is longer than the %d positions of %s; shorten it."
+              .formatted(length, config.maxPositionEmbeddings(), request.model()));
+    }
+  }
+
+  private LoraAdapter attach(CausalLm model) {
+    Path start = request.initialAdapter();
+    if (start == null) {
+      return LoraAdapter.attach(
+          model,
+          request.lora().withBaseModel(request.model().toString()),
+          request.options().seed());
+    }
+    try (AdapterFolder folder = AdapterFolder.open(start)) {
+      return LoraAdapter.attach(model, folder);
+    }
+  }
+
+  private Trainer.TrainingData loadData() {
+    try (Tokenizer tokenizer = Tokenizer.load(request.model())) {
+      @Nullable ChatTemplate template = null;
+      Dataset all = Dataset.load(request.data(), tokenizer, template, request.dataset());
+      Dataset train = all;
+      Dataset validation = null;
+      if (request.validationData() != null) {
+        validation =
+            Dataset.load(request.validationData(), tokenizer, template, request.dataset());
+      } else if (request.validationSplit() > 0) {
+        Split split =
+            Split.trainValidation(all, request.validationSplit(), request.options().seed());
+        train = split.train();
+        validation = split.validation();
+      }
+      return new Trainer.TrainingData(train, validation, Batches.padId(tokenizer));
+    }
+  }
+
+  private RunRecord train(
+      CausalLm model, @Nullable LoraAdapter adapter, Trainer.TrainingData data) {
+    List<Parameter> trained = adapter == null ? model.baseParameters() : adapter.parameters();
+    History history = new History();
+    try (FlatParameters parameters = new FlatParameters(trained);
+        AdamW optimizer = new AdamW(parameters, request.options())) {
+      OutputFolder output = new OutputFolder(request, model, adapter);
+      TrainingState state =
+          new TrainingState(
+              request.output(), parameters, optimizer, RunSettings.of(request, model), history);
+      if (request.resume() && state.restore() == null) {
+        throw new UserException(
+            "Nothing to resume: %s holds no checkpoint; run without --resume."
+                .formatted(request.output()));
+      }
+      boolean recompute = ActivationMemory.chooseRecompute(model, request);
+      announce(model, parameters, data, recompute, optimizer.steps());
+      Trainer trainer =
+          new Trainer(
+              model,
+              parameters,
+              optimizer,
+              request.options(),
+              data,
+              recompute,
+              history,
+              new Checkpoints(state, output, history),
+              listener);
+      boolean interrupted = trainer.run();
+      RunRecord record =
+          record(history, trainer, parameters.values().elements(), interrupted);
+      if (!interrupted) {
+        output.writeFinal(record);
+      }
+      return record;
+    }
+  }
+
+  private void announce(
+      CausalLm model,
+      FlatParameters parameters,
+      Trainer.TrainingData data,
+      boolean recompute,
+      int firstStep) {
+    Dataset validation = data.validation();
+    listener.started(
+        new RunSummary(
+            data.train().summary().toString(),
+            data.train().size(),
+            validation == null ? 0 : validation.size(),
+            request.options().totalSteps(data.train().size()),
+            parameters.values().elements(),
+            model.linears().values().stream()
+                .map(Linear::weight)
+                .mapToLong(weight -> weight.residentBytes())
+                .sum(),
+            recompute,
+            firstStep));
+  }
+
+  /// Where a run saves its state.
+  private final class Checkpoints implements Trainer.Checkpointing {
+    private final TrainingState state;
+    private final OutputFolder output;
+    private final History history;
+
+    Checkpoints(TrainingState state, OutputFolder output, History history) {
+      this.state = state;
+      this.output = output;
+      this.history = history;
+    }
+
+    @Override
+    public void saveCheckpoint() {
+      Path folder = state.save(output::writeAdapterInto);
+      listener.saved(history.losses().size(), folder);
+    }
+
+    @Override
+    public void saveBest() {
+      output.writeBest();
+    }
+  }
+
+  private RunRecord record(
+      History history, Trainer trainer, long trainedParameters, boolean interrupted) {
+    ValidationLoss best = history.best();
+    return new RunRecord(
+        history.losses(),
+        history.gradNorms(),
+        history.validation(),
+        best == null ? null : Integer.valueOf(best.step()),
+        trainer.tokens(),
+        trainer.seconds(),
+        ProcessMemory.peakResident(),
+        trainedParameters,
+        request.output(),
+        interrupted);
+  }
+}

@@ -1,0 +1,55 @@
+package dev.fettle.finetune;
+
+import dev.fettle.checkpoint.Json;
+import dev.fettle.lora.LoraConfig;
+import dev.fettle.model.CausalLm;
+import tools.jackson.databind.node.ObjectNode;
+
+/// The settings that determine a run's numbers: a checkpoint may only be resumed with the same ones. Where and
+/// how often it saves or evaluates does not matter.
+final class RunSettings {
+  private RunSettings() {}
+
+  static ObjectNode of(FinetuneRequest request, CausalLm model) {
+    TrainingOptions options = request.options();
+    LoraConfig lora = request.lora();
+    ObjectNode json = Json.object();
+    json.put("method", request.method().text());
+    json.put("model", request.model().toAbsolutePath().normalize().toString());
+    json.put("data", request.data().toAbsolutePath().normalize().toString());
+    json.put("data_sha256", FileHash.sha256(request.data()));
+    json.put("seq_length", request.dataset().seqLength());
+    json.put("completion_only", request.dataset().completionOnly());
+    json.put("validation_split", request.validationSplit());
+    json.put("compute_dtype", model.computeDtype().torchName());
+    if (request.method().usesAdapter()) {
+      json.put("lora_r", lora.r());
+      json.put("lora_alpha", lora.loraAlpha());
+      json.put("lora_dropout", lora.loraDropout());
+      json.put("target_modules", lora.targetModules().text());
+      json.put("use_rslora", lora.useRslora());
+    }
+    json.put("total_steps_rule", stepsRule(options));
+    json.put("batch_size", options.batchSize());
+    json.put("gradient_accumulation_steps", options.gradientAccumulationSteps());
+    json.put("learning_rate", options.learningRate());
+    json.put("lr_scheduler", options.lrScheduler().text());
+    json.put("warmup_steps", options.warmupSteps());
+    json.put("adam_beta1", options.adamBeta1());
+    json.put("adam_beta2", options.adamBeta2());
+    json.put("adam_epsilon", options.adamEpsilon());
+    json.put("weight_decay", options.weightDecay());
+    json.put("max_grad_norm", options.maxGradNorm());
+    json.put("seed", options.seed());
+    json.put("shuffle", options.shuffle());
+    return json;
+  }
+
+  /// With a constant rate a run may be resumed to go on for longer; other schedules depend on the total.
+  private static String stepsRule(TrainingOptions options) {
+    return switch (options.lrScheduler()) {
+      case CONSTANT -> "any";
+      case LINEAR, COSINE -> options.maxSteps() + " steps, " + options.numTrainEpochs() + " epochs";
+    };
+  }
+}

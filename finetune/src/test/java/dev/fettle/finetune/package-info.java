@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.finetune;
+
+import org.jspecify.annotations.NullMarked;
