@@ -17,9 +17,9 @@ public final class AtomicFolder {
     void writeTo(Path folder) throws IOException;
   }
 
-  /// Lets `content` fill a new folder, flushes it, and gives it its name. A folder of that name is replaced:
-  /// it is moved away first, so at any moment either the old or the new one is there under its own or a
-  /// hidden name.
+  /// Lets `content` fill a new folder, flushes it, and gives it its name. A folder of that name is
+  /// replaced: it is moved away first, so at any moment either the old or the new one is there
+  /// under its own or a hidden name.
   ///
   /// @throws UserException if the disk is full or the place is not writable
   public static void write(Path folder, Content content) {

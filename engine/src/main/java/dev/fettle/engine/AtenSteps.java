@@ -2,7 +2,8 @@ package dev.fettle.engine;
 
 import dev.fettle.tensor.DType;
 
-/// {@link FusedSteps} written with LibTorch's own operations: the definition, and what runs on any device.
+/// {@link FusedSteps} written with LibTorch's own operations: the definition, and what runs on any
+/// device.
 public final class AtenSteps implements FusedSteps {
   public static final AtenSteps INSTANCE = new AtenSteps();
 

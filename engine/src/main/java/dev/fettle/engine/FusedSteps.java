@@ -3,9 +3,9 @@ package dev.fettle.engine;
 /// The memory-bound steps of a decoder, each as one operation with its gradient. Activations are
 /// `[rows, features]`, contiguous, float32 or bfloat16; arithmetic is float32 whatever they are.
 public interface FusedSteps {
-  /// Root-mean-square normalisation `y = x / sqrt(mean(x²) + eps) · (offset + weight)`; Zhang & Sennrich
-  /// 2019, arXiv:1910.07467, eq. 4. As in transformers, the normalised value is rounded to the dtype of
-  /// `x` before it meets the weight.
+  /// Root-mean-square normalisation `y = x / sqrt(mean(x²) + eps) · (offset + weight)`; Zhang &
+  /// Sennrich 2019, arXiv:1910.07467, eq. 4. As in transformers, the normalised value is rounded to
+  /// the dtype of `x` before it meets the weight.
   ///
   /// @param x `[rows, features]`
   /// @param weight `[features]`, dtype of `x`
@@ -17,8 +17,8 @@ public interface FusedSteps {
   /// The gradient of {@link #rmsNorm} with respect to the weight: float32 `[features]`.
   Tensor rmsNormWeightGrad(Tensor dy, Tensor x, double eps);
 
-  /// Rotates pairs (i, i + headDim/2) of every head in place by the angles of the row's position; Su et al.
-  /// 2021, arXiv:2104.09864, eq. 34, in the half-split order of Hugging Face checkpoints.
+  /// Rotates pairs (i, i + headDim/2) of every head in place by the angles of the row's position;
+  /// Su et al. 2021, arXiv:2104.09864, eq. 34, in the half-split order of Hugging Face checkpoints.
   ///
   /// @param x `[batch · length, heads · headDim]`
   /// @param cos float32 `[length, headDim / 2]`

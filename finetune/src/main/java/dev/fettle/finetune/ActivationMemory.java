@@ -6,8 +6,8 @@ import dev.fettle.model.CausalLm;
 
 /// What the forward pass keeps for the backward pass, and whether there is room for it.
 final class ActivationMemory {
-  /// Share of the free memory that kept activations may take; the rest is for gradients, temporary results
-  /// and everything else on the machine.
+  /// Share of the free memory that kept activations may take; the rest is for gradients, temporary
+  /// results and everything else on the machine.
   private static final double SHARE = 0.5;
 
   private ActivationMemory() {}
@@ -21,9 +21,9 @@ final class ActivationMemory {
     return bytes(model, tokens) > SHARE * ProcessMemory.available();
   }
 
-  /// Bytes kept for one micro-batch without recomputation. Per token and block: the block's input, both
-  /// normalised inputs, queries, attention output and residual sum (hidden or query width each), keys and
-  /// values, gate, up and their product.
+  /// Bytes kept for one micro-batch without recomputation. Per token and block: the block's input,
+  /// both normalised inputs, queries, attention output and residual sum (hidden or query width
+  /// each), keys and values, gate, up and their product.
   static long bytes(CausalLm model, long tokens) {
     ModelConfig config = model.config();
     long queries = (long) config.numAttentionHeads() * config.headDim();

@@ -55,15 +55,15 @@ final class AdamW implements AutoCloseable {
   /// The Euclidean norm of all gradients together.
   double gradNorm() {
     double[] squares = {0};
-    forChunks(
-        (from, count) -> {
-          Tensor g = parameters.grads().narrow(0, from, count);
-          squares[0] += g.mul(g).sum().item();
-        });
+    forChunks((from, count) -> {
+      Tensor g = parameters.grads().narrow(0, from, count);
+      squares[0] += g.mul(g).sum().item();
+    });
     return Math.sqrt(squares[0]);
   }
 
-  /// Scales the gradients so that their norm is at most `maxNorm`, as `torch.nn.utils.clip_grad_norm_`.
+  /// Scales the gradients so that their norm is at most `maxNorm`, as
+  /// `torch.nn.utils.clip_grad_norm_`.
   void clip(double norm, double maxNorm) {
     double factor = maxNorm / (norm + 1e-6);
     if (maxNorm > 0 && factor < 1) {
@@ -77,20 +77,19 @@ final class AdamW implements AutoCloseable {
     double correction1 = 1 - Math.pow(options.adamBeta1(), steps);
     double correction2 = Math.sqrt(1 - Math.pow(options.adamBeta2(), steps));
     decay(learningRate);
-    forChunks(
-        (from, count) -> {
-          Tensor g = parameters.grads().narrow(0, from, count);
-          Tensor m = firstMoments.narrow(0, from, count);
-          Tensor v = secondMoments.narrow(0, from, count);
-          m.lerpInPlace(g, 1 - options.adamBeta1());
-          v.mulInPlace(options.adamBeta2()).addcmulInPlace(g, g, 1 - options.adamBeta2());
-          Tensor denominator = v.sqrt().divInPlace(correction2).addInPlace(options.adamEpsilon());
-          parameters
-              .values()
-              .narrow(0, from, count)
-              .addcdivInPlace(m, denominator, -learningRate / correction1);
-          g.zeroInPlace();
-        });
+    forChunks((from, count) -> {
+      Tensor g = parameters.grads().narrow(0, from, count);
+      Tensor m = firstMoments.narrow(0, from, count);
+      Tensor v = secondMoments.narrow(0, from, count);
+      m.lerpInPlace(g, 1 - options.adamBeta1());
+      v.mulInPlace(options.adamBeta2()).addcmulInPlace(g, g, 1 - options.adamBeta2());
+      Tensor denominator = v.sqrt().divInPlace(correction2).addInPlace(options.adamEpsilon());
+      parameters
+          .values()
+          .narrow(0, from, count)
+          .addcdivInPlace(m, denominator, -learningRate / correction1);
+      g.zeroInPlace();
+    });
   }
 
   private void decay(double learningRate) {

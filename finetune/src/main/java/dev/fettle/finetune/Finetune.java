@@ -1,6 +1,5 @@
 package dev.fettle.finetune;
 
-import dev.fettle.checkpoint.CheckpointFolder;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.ProcessMemory;
 import dev.fettle.finetune.TrainingListener.RunSummary;
@@ -24,8 +23,8 @@ import org.jspecify.annotations.Nullable;
 
 /// One fine-tuning run from files to files: load, split, train, save.
 public final class Finetune {
-  /// QLoRA's base: NF4 in blocks of 64 with double quantization; Dettmers et al. 2023, arXiv:2305.14314,
-  /// section 3.
+  /// QLoRA's base: NF4 in blocks of 64 with double quantization; Dettmers et al. 2023,
+  /// arXiv:2305.14314, section 3.
   private static final Scheme QLORA_BASE = new Scheme.Nf4(64, true);
 
   private final FinetuneRequest request;
@@ -36,8 +35,8 @@ public final class Finetune {
     this.listener = listener;
   }
 
-  /// @throws UserException if an input is missing or malformed, a setting is out of range, the output is in
-  ///     use, or the training diverges
+  /// @throws UserException if an input is missing or malformed, a setting is out of range, the
+  ///   output is in use, or the training diverges
   public static RunRecord run(FinetuneRequest request, TrainingListener listener) {
     return new Finetune(request, listener).run();
   }
@@ -94,8 +93,7 @@ public final class Finetune {
       Dataset train = all;
       Dataset validation = null;
       if (request.validationData() != null) {
-        validation =
-            Dataset.load(request.validationData(), tokenizer, template, request.dataset());
+        validation = Dataset.load(request.validationData(), tokenizer, template, request.dataset());
       } else if (request.validationSplit() > 0) {
         Split split =
             Split.trainValidation(all, request.validationSplit(), request.options().seed());
@@ -135,8 +133,7 @@ public final class Finetune {
               new Checkpoints(state, output, history),
               listener);
       boolean interrupted = trainer.run();
-      RunRecord record =
-          record(history, trainer, parameters.values().elements(), interrupted);
+      RunRecord record = record(history, trainer, parameters.values().elements(), interrupted);
       if (!interrupted) {
         output.writeFinal(record);
       }

@@ -11,12 +11,13 @@ import org.jspecify.annotations.Nullable;
 /// @param model folder of the base model
 /// @param data the training file, see {@link dev.fettle.text.Dataset#load}
 /// @param validationData a file to evaluate on, or null
-/// @param validationSplit fraction of the training samples to hold out if there is no such file; 0 is none
+/// @param validationSplit fraction of the training samples to hold out if there is no such file; 0
+///   is none
 /// @param dataset how the file becomes samples
 /// @param method what is trained
 /// @param lora the adapter, for LoRA and QLoRA
-/// @param initialAdapter folder of an adapter to start from instead of a fresh one, or null; its own
-///     configuration then replaces `lora`
+/// @param initialAdapter folder of an adapter to start from instead of a fresh one, or null; its
+///   own configuration then replaces `lora`
 /// @param computeDtype float32 or bfloat16; null takes that of the checkpoint
 /// @param options of the training loop
 /// @param output folder of the adapter, or of the model for full fine-tuning

@@ -7,8 +7,8 @@ import dev.fettle.model.Parameter;
 import dev.fettle.tensor.DType;
 import java.util.List;
 
-/// All trained parameters, and their gradients, in two contiguous float32 buffers, matrices before vectors,
-/// so that the optimizer is a handful of operations however many parameters there are.
+/// All trained parameters, and their gradients, in two contiguous float32 buffers, matrices before
+/// vectors, so that the optimizer is a handful of operations however many parameters there are.
 final class FlatParameters implements AutoCloseable {
   private final Scope scope = Scope.detached();
   private final List<Parameter> parameters;

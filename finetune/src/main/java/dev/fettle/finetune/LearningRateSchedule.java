@@ -7,7 +7,8 @@ import java.util.Locale;
 ///
 /// @param shape after the warm-up
 /// @param peak the configured learning rate
-/// @param warmupSteps steps over which the rate rises linearly from 0; the first step then has rate 0
+/// @param warmupSteps steps over which the rate rises linearly from 0; the first step then has rate
+///   0
 /// @param totalSteps steps of the whole run
 public record LearningRateSchedule(Shape shape, double peak, int warmupSteps, int totalSteps) {
   /// How the rate goes on after the warm-up.

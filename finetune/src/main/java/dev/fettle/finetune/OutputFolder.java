@@ -25,8 +25,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
-/// What a run leaves behind in its output folder: the result (a PEFT adapter, or a whole model), `best/` with
-/// the state of the lowest validation loss, `checkpoint-N/` to resume from, and `run.json`.
+/// What a run leaves behind in its output folder: the result (a PEFT adapter, or a whole model),
+/// `best/` with the state of the lowest validation loss, `checkpoint-N/` to resume from, and
+/// `run.json`.
 final class OutputFolder {
   private static final String RUN = "run.json";
   private static final String BEST = "best";
@@ -60,8 +61,8 @@ final class OutputFolder {
     }
   }
 
-  /// The adapter's files, inside a checkpoint; nothing for full fine-tuning, whose checkpoint holds every
-  /// weight already.
+  /// The adapter's files, inside a checkpoint; nothing for full fine-tuning, whose checkpoint holds
+  /// every weight already.
   void writeAdapterInto(Path folder) throws IOException {
     if (adapter != null) {
       AdapterFolder.writeInto(folder, adapter);
@@ -102,8 +103,7 @@ final class OutputFolder {
       }
       AtomicFolder.delete(finished);
     } catch (IOException e) {
-      throw new UserException(
-          "Cannot write " + request.output() + ": " + e.getMessage() + ".", e);
+      throw new UserException("Cannot write " + request.output() + ": " + e.getMessage() + ".", e);
     }
   }
 

@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /// What a run did.
 ///
-/// @param losses of every step since step 1, also those of the runs it resumed: means over the target tokens,
-///     in nats
+/// @param losses of every step since step 1, also those of the runs it resumed: means over the
+///   target tokens, in nats
 /// @param gradNorms of the same steps, before clipping
 /// @param validationLosses in order
 /// @param bestStep the step with the lowest validation loss, or null without validation

@@ -5,8 +5,8 @@ import dev.fettle.lora.LoraConfig;
 import dev.fettle.model.CausalLm;
 import tools.jackson.databind.node.ObjectNode;
 
-/// The settings that determine a run's numbers: a checkpoint may only be resumed with the same ones. Where and
-/// how often it saves or evaluates does not matter.
+/// The settings that determine a run's numbers: a checkpoint may only be resumed with the same
+/// ones. Where and how often it saves or evaluates does not matter.
 final class RunSettings {
   private RunSettings() {}
 
@@ -45,7 +45,8 @@ final class RunSettings {
     return json;
   }
 
-  /// With a constant rate a run may be resumed to go on for longer; other schedules depend on the total.
+  /// With a constant rate a run may be resumed to go on for longer; other schedules depend on the
+  /// total.
   private static String stepsRule(TrainingOptions options) {
     return switch (options.lrScheduler()) {
       case CONSTANT -> "any";

@@ -14,11 +14,11 @@ import dev.fettle.text.TokenBatch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;
-import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
-/// The training loop. Everything random depends on the seed and the step's number alone, so a run that goes on
-/// from a checkpoint takes the same steps, to the bit, as one that was never interrupted.
+/// The training loop. Everything random depends on the seed and the step's number alone, so a run
+/// that goes on from a checkpoint takes the same steps, to the bit, as one that was never
+/// interrupted.
 final class Trainer {
   private final CausalLm model;
   private final FlatParameters parameters;

@@ -3,14 +3,14 @@ package dev.fettle.finetune;
 import dev.fettle.tensor.UserException;
 import org.jspecify.annotations.Nullable;
 
-/// The settings of a run. Names, meaning and defaults are those of transformers' `TrainingArguments` unless
-/// noted.
+/// The settings of a run. Names, meaning and defaults are those of transformers'
+/// `TrainingArguments` unless noted.
 ///
 /// @param maxSteps optimizer steps; 0 takes the number from the epochs
 /// @param numTrainEpochs passes over the training samples, used if `maxSteps` is 0
 /// @param batchSize sequences of one forward and backward pass
-/// @param gradientAccumulationSteps passes per optimizer step; the loss is the mean over the target tokens of
-///     all of them
+/// @param gradientAccumulationSteps passes per optimizer step; the loss is the mean over the target
+///   tokens of all of them
 /// @param learningRate at the peak
 /// @param lrScheduler constant unless set (transformers: linear)
 /// @param warmupSteps steps of linear warm-up; transformers' `warmup_ratio` is turned into this
@@ -21,10 +21,11 @@ import org.jspecify.annotations.Nullable;
 /// @param maxGradNorm the gradient's norm is clipped to this; 0 does not clip
 /// @param seed of the adapter's initialisation, the shuffling, the split and the dropout
 /// @param shuffle draw the samples in a new random order each epoch; otherwise in the file's order
-/// @param evalSteps evaluate the held-out samples every so many steps and at the end; 0 only at the end
+/// @param evalSteps evaluate the held-out samples every so many steps and at the end; 0 only at the
+///   end
 /// @param saveSteps checkpoint every so many steps; 0 only at the end
-/// @param gradientCheckpointing keep only each block's input and compute the rest again; null decides by the
-///     memory at hand
+/// @param gradientCheckpointing keep only each block's input and compute the rest again; null
+///   decides by the memory at hand
 public record TrainingOptions(
     int maxSteps,
     double numTrainEpochs,
@@ -55,7 +56,10 @@ public record TrainingOptions(
         gradientAccumulationSteps,
         "1 or more");
     require(
-        learningRate > 0 && Double.isFinite(learningRate), "learning-rate", learningRate, "above 0");
+        learningRate > 0 && Double.isFinite(learningRate),
+        "learning-rate",
+        learningRate,
+        "above 0");
     require(warmupSteps >= 0, "warmup-steps", warmupSteps, "0 or more");
     require(adamBeta1 >= 0 && adamBeta1 < 1, "adam-beta1", adamBeta1, "at least 0 and below 1");
     require(adamBeta2 >= 0 && adamBeta2 < 1, "adam-beta2", adamBeta2, "at least 0 and below 1");

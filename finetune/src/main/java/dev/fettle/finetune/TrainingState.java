@@ -23,8 +23,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// What a checkpoint holds besides the adapter: optimizer moments, parameters, history, and the settings the
-/// run must be resumed with. A checkpoint folder is complete or absent.
+/// What a checkpoint holds besides the adapter: optimizer moments, parameters, history, and the
+/// settings the run must be resumed with. A checkpoint folder is complete or absent.
 final class TrainingState {
   private static final String STATE = "trainer_state.json";
   private static final String TENSORS = "training_state.safetensors";
@@ -102,16 +102,15 @@ final class TrainingState {
     checkSameRun(json, folder);
     try (TensorSource stored = SafetensorsFile.open(folder.resolve(TENSORS))) {
       flatTensors()
-          .forEach(
-              (name, tensor) -> {
-                HostTensor saved = stored.tensor(name);
-                if (saved.byteSize() != tensor.segment().byteSize()) {
-                  throw new UserException(
-                      "Checkpoint %s holds %d bytes of '%s', this run needs %d; it belongs to another model or rank."
-                          .formatted(folder, saved.byteSize(), name, tensor.segment().byteSize()));
-                }
-                tensor.segment().copyFrom(saved.data());
-              });
+          .forEach((name, tensor) -> {
+            HostTensor saved = stored.tensor(name);
+            if (saved.byteSize() != tensor.segment().byteSize()) {
+              throw new UserException(
+                  "Checkpoint %s holds %d bytes of '%s', this run needs %d; it belongs to another model or rank."
+                      .formatted(folder, saved.byteSize(), name, tensor.segment().byteSize()));
+            }
+            tensor.segment().copyFrom(saved.data());
+          });
     }
     optimizer.resumeAt(json.path("global_step").asInt());
     history.restore(json.path("history"));
@@ -136,7 +135,8 @@ final class TrainingState {
     }
     try (Stream<Path> entries = Files.list(output)) {
       List<Path> found =
-          new ArrayList<>(entries.filter(p -> step(p) >= 0 && Files.exists(p.resolve(STATE))).toList());
+          new ArrayList<>(
+              entries.filter(p -> step(p) >= 0 && Files.exists(p.resolve(STATE))).toList());
       found.sort((a, b) -> Integer.compare(step(a), step(b)));
       return found;
     } catch (IOException e) {

@@ -16,8 +16,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /// The gradient of every LoRA matrix of stories260K against PyTorch's autograd through PEFT.
 class GradientsTest {
-  /// Largest difference of a tensor's elements over its largest element. PyTorch against itself (eager and
-  /// fused attention, or float32 and float64) differs by about 5e-6.
+  /// Largest difference of a tensor's elements over its largest element. PyTorch against itself
+  /// (eager and fused attention, or float32 and float64) differs by about 5e-6.
   private static final double RELATIVE = 1e-5;
 
   /// Sixteen ulps of a float32 near 4.
@@ -37,10 +37,8 @@ class GradientsTest {
       int[][] ids = Golden.ids(golden.tensor("ids"));
       int targets = ids.length * (ids[0].length - 1);
       double loss =
-          model.lossAndGradients(
-              ids, ids, new CausalLm.StepOptions(1.0 / targets, recompute, 0));
-      assertThat(loss / targets)
-          .isCloseTo(golden.tensor("loss").toFloats()[0], offset(LOSS));
+          model.lossAndGradients(ids, ids, new CausalLm.StepOptions(1.0 / targets, recompute, 0));
+      assertThat(loss / targets).isCloseTo(golden.tensor("loss").toFloats()[0], offset(LOSS));
       assertThat(parameters.parameters()).hasSize(70);
       for (Parameter parameter : parameters.parameters()) {
         float[] expected = golden.tensor(parameter.name()).toFloats();

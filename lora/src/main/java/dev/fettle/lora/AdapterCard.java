@@ -8,19 +8,19 @@ final class AdapterCard {
     LoraConfig config = adapter.config();
     String base = config.baseModel() == null ? "its base model" : config.baseModel();
     return """
-        ---
-        base_model: %s
-        library_name: peft
-        tags:
-        - lora
-        - fettle
-        ---
+    ---
+    base_model: %s
+    library_name: peft
+    tags:
+    - lora
+    - fettle
+    ---
 
-        A LoRA adapter for %s: rank %d, alpha %s%s, on %s (%d layers, %,d trained values).
+    A LoRA adapter for %s: rank %d, alpha %s%s, on %s (%d layers, %,d trained values).
 
-        Load it with PEFT (`PeftModel.from_pretrained(base, folder)`) or Fettle
-        (`fettle generate --model BASE --adapter FOLDER`).
-        """
+    Load it with PEFT (`PeftModel.from_pretrained(base, folder)`) or Fettle
+    (`fettle generate --model BASE --adapter FOLDER`).
+    """
         .formatted(
             base,
             base,

@@ -16,8 +16,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// `adapter_config.json` as PEFT writes and reads it.
 final class AdapterConfigJson {
-  /// Settings that change the meaning of the tensors in ways not supported here, with the values that mean
-  /// "off". Ignoring one would load an adapter that computes something else.
+  /// Settings that change the meaning of the tensors in ways not supported here, with the values
+  /// that mean "off". Ignoring one would load an adapter that computes something else.
   private static final List<String> MUST_BE_OFF =
       List.of(
           "use_dora",
@@ -136,7 +136,8 @@ final class AdapterConfigJson {
     }
     if (!node.isNumber()) {
       throw new UserException(
-          "Adapter config %s has %s = %s; expected a number.".formatted(file, key, Json.compact(node)));
+          "Adapter config %s has %s = %s; expected a number."
+              .formatted(file, key, Json.compact(node)));
     }
     return node.asDouble();
   }

@@ -41,7 +41,8 @@ public final class AdapterFolder implements AutoCloseable {
     Path weights = folder.resolve(TENSORS);
     if (!Files.isRegularFile(folder.resolve(CONFIG)) || !Files.isRegularFile(weights)) {
       throw new UserException(
-          "%s is not an adapter folder; expected %s and %s in it.".formatted(folder, CONFIG, TENSORS));
+          "%s is not an adapter folder; expected %s and %s in it."
+              .formatted(folder, CONFIG, TENSORS));
     }
     LoraConfig config = AdapterConfigJson.read(folder.resolve(CONFIG));
     return new AdapterFolder(folder, config, SafetensorsFile.open(weights));

@@ -27,8 +27,8 @@ public final class LoraAdapter implements AutoCloseable {
     this.scope = scope;
   }
 
-  /// Attaches a fresh adapter: A is uniform in ±1/√in (Kaiming with a = √5, as PEFT initialises it), B is
-  /// zero, so the model computes what it did before.
+  /// Attaches a fresh adapter: A is uniform in ±1/√in (Kaiming with a = √5, as PEFT initialises
+  /// it), B is zero, so the model computes what it did before.
   ///
   /// @param seed of A; the same seed gives the same adapter
   /// @throws dev.fettle.tensor.UserException if the targets match no layer

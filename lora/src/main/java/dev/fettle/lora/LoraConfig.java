@@ -5,8 +5,8 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// The configuration of an adapter; names, meaning and defaults as in PEFT's `LoraConfig`, except that the
-/// default target is every linear layer.
+/// The configuration of an adapter; names, meaning and defaults as in PEFT's `LoraConfig`, except
+/// that the default target is every linear layer.
 ///
 /// @param r rank of the update
 /// @param loraAlpha the update is scaled by `lora_alpha / r`
@@ -32,7 +32,8 @@ public record LoraConfig(
       throw new UserException("lora_r must be 1 or more, not " + r + ".");
     }
     if (!(loraDropout >= 0 && loraDropout < 1)) {
-      throw new UserException("lora_dropout must be at least 0 and below 1, not " + loraDropout + ".");
+      throw new UserException(
+          "lora_dropout must be at least 0 and below 1, not " + loraDropout + ".");
     }
     if (!Double.isFinite(loraAlpha) || loraAlpha <= 0) {
       throw new UserException("lora_alpha must be above 0, not " + loraAlpha + ".");

@@ -23,12 +23,13 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Adds an adapter to the weights of its base, `W' = W + scale · B · A`, or takes it out again, one tensor at
-/// a time.
+/// Adds an adapter to the weights of its base, `W' = W + scale · B · A`, or takes it out again, one
+/// tensor at a time.
 ///
-/// The sum is taken in float64 and rounded to the stored dtype. The update is therefore the same number in both directions,
-/// and taking it out gives back the very bits of `W` wherever `W'` lies in the same power of two or a lower
-/// one; elsewhere the last bits that `W'` could not hold are lost.
+/// The sum is taken in float64 and rounded to the stored dtype. The update is therefore the same
+/// number in both directions, and taking it out gives back the very bits of `W` wherever `W'` lies
+/// in the same power of two or a lower one; elsewhere the last bits that `W'` could not hold are
+/// lost.
 public final class Merge {
   private final CheckpointFolder base;
   private final AdapterFolder adapter;

@@ -21,8 +21,8 @@ public sealed interface TargetModules {
   /// Layers whose whole path matches.
   record Regex(Pattern pattern) implements TargetModules {}
 
-  /// Reads an option: `all-linear`, names separated by commas, or a regular expression (anything that holds a
-  /// character no module name has).
+  /// Reads an option: `all-linear`, names separated by commas, or a regular expression (anything
+  /// that holds a character no module name has).
   ///
   /// @throws UserException if the expression is not valid
   static TargetModules parse(String text) {
@@ -42,7 +42,11 @@ public sealed interface TargetModules {
       return new Regex(Pattern.compile(expression));
     } catch (PatternSyntaxException e) {
       throw new UserException(
-          "target_modules '" + expression + "' is not a regular expression: " + e.getDescription() + ".",
+          "target_modules '"
+              + expression
+              + "' is not a regular expression: "
+              + e.getDescription()
+              + ".",
           e);
     }
   }

@@ -1,5 +1,5 @@
-/// Low-rank adapters with the meaning and the files of PEFT: configuration, attaching, the adapter folder,
-/// merging and unmerging.
+/// Low-rank adapters with the meaning and the files of PEFT: configuration, attaching, the adapter
+/// folder, merging and unmerging.
 @NullMarked
 package dev.fettle.lora;
 

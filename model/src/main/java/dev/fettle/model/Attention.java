@@ -18,7 +18,13 @@ final class Attention {
   private final Rope rope;
 
   Attention(
-      int layer, ModelConfig config, Rope rope, Linear query, Linear key, Linear value, Linear out) {
+      int layer,
+      ModelConfig config,
+      Rope rope,
+      Linear query,
+      Linear key,
+      Linear value,
+      Linear out) {
     this.layer = layer;
     this.heads = config.numAttentionHeads();
     this.kvHeads = config.numKeyValueHeads();
@@ -73,7 +79,14 @@ final class Attention {
   }
 
   private void backward(
-      Pass pass, Tensor queries, Tensor keys, Tensor values, Var output, Var q, Var k, Var v,
+      Pass pass,
+      Tensor queries,
+      Tensor keys,
+      Tensor values,
+      Var output,
+      Var q,
+      Var k,
+      Var v,
       double scale) {
     Tensor dOutput = splitQueries(output.takeGrad(), pass);
     Tensor attended = splitQueries(output.value(), pass);
@@ -125,7 +138,8 @@ final class Attention {
         .reshape((long) pass.batch() * pass.length(), (long) kvHeads * headDim);
   }
 
-  /// With one token or one head the permutation moves nothing, and `reshape` returns the same memory.
+  /// With one token or one head the permutation moves nothing, and `reshape` returns the same
+  /// memory.
   private static boolean isView(Tensor flat, Tensor rows) {
     return flat.sharesMemoryWith(rows);
   }

@@ -5,19 +5,19 @@ import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
 import dev.fettle.tensor.DType;
 
-/// Causal attention with grouped key/value heads, forward and backward, without ever holding the scores of
-/// all positions: queries are taken in chunks, and the backward pass computes a chunk's probabilities again
-/// from the queries and keys.
+/// Causal attention with grouped key/value heads, forward and backward, without ever holding the
+/// scores of all positions: queries are taken in chunks, and the backward pass computes a chunk's
+/// probabilities again from the queries and keys.
 ///
-/// With `S = Q·Kᵀ/√d`, `P = softmax(S)`, `O = P·V`: `dV = Pᵀ·dO`, `dP = dO·Vᵀ`,
-/// `dS = P ∘ (dP − rowsum(dO ∘ O))`, `dQ = dS·K/√d`, `dK = dSᵀ·Q/√d`; Dao et al. 2022, arXiv:2205.14135,
-/// appendix B.2.
+/// With `S = Q·Kᵀ/√d`, `P = softmax(S)`, `O = P·V`: `dV = Pᵀ·dO`, `dP = dO·Vᵀ`, `dS = P ∘ (dP −
+/// rowsum(dO ∘ O))`, `dQ = dS·K/√d`, `dK = dSᵀ·Q/√d`; Dao et al. 2022, arXiv:2205.14135, appendix
+/// B.2.
 ///
-/// Layouts: queries `[batch · kvHeads, group, length, headDim]`, keys and values
-/// `[batch · kvHeads, total, headDim]`.
+/// Layouts: queries `[batch · kvHeads, group, length, headDim]`, keys and values `[batch · kvHeads,
+/// total, headDim]`.
 final class CausalAttention {
-  /// Queries of one chunk: large enough for the matrix products, small enough that half of the masked scores
-  /// of a long sequence are never computed.
+  /// Queries of one chunk: large enough for the matrix products, small enough that half of the
+  /// masked scores of a long sequence are never computed.
   static final int CHUNK = 128;
 
   /// Scores of one chunk, all heads together, that may be in memory at once.
@@ -97,8 +97,8 @@ final class CausalAttention {
     return rows.view(like.size(0), like.size(1), count, like.size(3));
   }
 
-  /// Softmax of the scores; the last `count` keys are those of the queries themselves and are masked above
-  /// the diagonal.
+  /// Softmax of the scores; the last `count` keys are those of the queries themselves and are
+  /// masked above the diagonal.
   private static Tensor probabilities(Tensor q, Tensor k, int count) {
     try (Scope scope = Scope.open()) {
       Tensor scores = q.bmm(k.transpose(1, 2));

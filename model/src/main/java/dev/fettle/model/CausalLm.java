@@ -52,8 +52,8 @@ public final class CausalLm implements AutoCloseable {
       List<Parameter> parameters,
       List<AutoCloseable> resources) {}
 
-  /// Loads a model folder. Weights already in the compute dtype are used where the file is mapped, without a
-  /// copy.
+  /// Loads a model folder. Weights already in the compute dtype are used where the file is mapped,
+  /// without a copy.
   ///
   /// @throws dev.fettle.tensor.UserException if the folder is not a complete, supported checkpoint
   public static CausalLm load(Path folder, LoadOptions options) {
@@ -99,16 +99,16 @@ public final class CausalLm implements AutoCloseable {
     return forward(inference(ids, null), ids, false).value();
   }
 
-  /// Logits of every position, float32 `[batch · length, vocab]`; for short texts, see
-  /// {@link #negativeLogLikelihoods} for long ones.
+  /// Logits of every position, float32 `[batch · length, vocab]`; for short texts, see {@link
+  /// #negativeLogLikelihoods} for long ones.
   public Tensor logits(int[][] ids) {
     try (Scope scope = Scope.open()) {
       return scope.keep(head.logits(hidden(ids)));
     }
   }
 
-  /// Continues the sequences in `cache` by `ids` and returns the logits after the last of them, float32
-  /// `[batch, vocab]`.
+  /// Continues the sequences in `cache` by `ids` and returns the logits after the last of them,
+  /// float32 `[batch, vocab]`.
   public Tensor nextLogits(int[][] ids, KvCache cache) {
     if (cache.length() + ids[0].length > cache.capacity()) {
       throw new IllegalArgumentException("the cache holds " + cache.capacity() + " positions");
@@ -117,14 +117,13 @@ public final class CausalLm implements AutoCloseable {
       Tensor hidden = forward(inference(ids, cache), ids, false).value();
       cache.advance(ids[0].length);
       long length = ids[0].length;
-      Tensor last =
-          hidden.view(ids.length, length, config.hiddenSize()).narrow(1, length - 1, 1);
+      Tensor last = hidden.view(ids.length, length, config.hiddenSize()).narrow(1, length - 1, 1);
       return scope.keep(head.logits(last.reshape(ids.length, config.hiddenSize())));
     }
   }
 
-  /// Negative log-likelihood in nats of the labels; those of −100 are left out. As in transformers the label
-  /// of position `i` is compared with the prediction at `i − 1`.
+  /// Negative log-likelihood in nats of the labels; those of −100 are left out. As in transformers
+  /// the label of position `i` is compared with the prediction at `i − 1`.
   ///
   /// @return one value per label that counts, row by row
   public float[] negativeLogLikelihoods(int[][] ids, int[][] labels) {
@@ -138,8 +137,8 @@ public final class CausalLm implements AutoCloseable {
     }
   }
 
-  /// One forward and backward pass: adds `lossScale` times the gradient of the summed loss to the gradients
-  /// of all trained parameters.
+  /// One forward and backward pass: adds `lossScale` times the gradient of the summed loss to the
+  /// gradients of all trained parameters.
   ///
   /// @param ids equally long rows, padded on the right
   /// @param labels same shape; −100 where nothing is to be learned

@@ -12,8 +12,8 @@ import tools.jackson.databind.node.ObjectNode;
 final class ComputeDType {
   private ComputeDType() {}
 
-  /// What the user asked for; else the compute dtype its quantization names; else the dtype its embedding is
-  /// stored in. float16 becomes bfloat16, which CPUs multiply several times faster.
+  /// What the user asked for; else the compute dtype its quantization names; else the dtype its
+  /// embedding is stored in. float16 becomes bfloat16, which CPUs multiply several times faster.
   ///
   /// @throws UserException if something else than float32, bfloat16 or float16 was asked for
   static DType choose(CheckpointFolder checkpoint, @Nullable DType wanted) {
@@ -23,7 +23,9 @@ final class ComputeDType {
       case BF16, F16 -> DType.BF16;
       case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
           throw new UserException(
-              "Compute dtype " + dtype.torchName() + " is not possible; choose float32 or bfloat16.");
+              "Compute dtype "
+                  + dtype.torchName()
+                  + " is not possible; choose float32 or bfloat16.");
     };
   }
 

@@ -33,19 +33,19 @@ final class DecoderBlock {
             branch.value().addInPlace(x.value()),
             tape.recording() && (x.needsGrad() || branch.needsGrad()));
     if (sum.needsGrad()) {
-      tape.record(
-          () -> {
-            Tensor grad = sum.takeGrad();
-            // The branch reads its gradient before anything is added to that of x: both may share memory.
-            if (branch.needsGrad() && x.needsGrad()) {
-              branch.accumulate(grad.alias());
-              x.accumulate(grad);
-            } else if (branch.needsGrad()) {
-              branch.accumulate(grad);
-            } else {
-              x.accumulate(grad);
-            }
-          });
+      tape.record(() -> {
+        Tensor grad = sum.takeGrad();
+        // The branch reads its gradient before anything is added to that of x: both may share
+        // memory.
+        if (branch.needsGrad() && x.needsGrad()) {
+          branch.accumulate(grad.alias());
+          x.accumulate(grad);
+        } else if (branch.needsGrad()) {
+          branch.accumulate(grad);
+        } else {
+          x.accumulate(grad);
+        }
+      });
     }
     return sum;
   }

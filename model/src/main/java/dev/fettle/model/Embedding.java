@@ -37,8 +37,7 @@ final class Embedding {
   private Var lookUpTrained(Scope scope, Tape tape, Parameter parameter, Tensor ids) {
     Tensor y = scope.keep(parameter.value().indexSelect(0, ids).to(compute));
     Var output = Var.of(y, tape.recording());
-    tape.record(
-        () -> parameter.grad().indexAddInPlace(ids, output.takeGrad().to(DType.F32)));
+    tape.record(() -> parameter.grad().indexAddInPlace(ids, output.takeGrad().to(DType.F32)));
     return output;
   }
 }

@@ -31,13 +31,12 @@ final class GatedMlp {
       Var output = Var.of(y, needsGrad);
       if (needsGrad) {
         pass.tape()
-            .record(
-                () -> {
-                  // the activations are not needed any more, so the gradients take their memory
-                  steps.swiGluBackwardInPlace(output.takeGrad(), gate.value(), up.value());
-                  passOn(gate);
-                  passOn(up);
-                });
+            .record(() -> {
+              // the activations are not needed any more, so the gradients take their memory
+              steps.swiGluBackwardInPlace(output.takeGrad(), gate.value(), up.value());
+              passOn(gate);
+              passOn(up);
+            });
       } else {
         gate.value().close();
         up.value().close();

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
-/// Writes text token by token. A generator is a conversation: each call goes on where the last ended, and the
-/// keys and values of everything before stay in its cache.
+/// Writes text token by token. A generator is a conversation: each call goes on where the last
+/// ended, and the keys and values of everything before stay in its cache.
 public final class Generator implements AutoCloseable {
   private final CausalLm model;
   private final Sampler sampler;
@@ -17,8 +17,8 @@ public final class Generator implements AutoCloseable {
   private final List<Integer> context = new ArrayList<>();
 
   /// @param capacity most tokens of prompt and answer together
-  /// @param useCache keep keys and values; without it every token recomputes the whole text, which gives the
-  ///     same tokens more slowly
+  /// @param useCache keep keys and values; without it every token recomputes the whole text, which
+  ///   gives the same tokens more slowly
   public Generator(CausalLm model, SamplingOptions options, int capacity, boolean useCache) {
     this.model = model;
     this.sampler = new Sampler(options);
@@ -38,13 +38,15 @@ public final class Generator implements AutoCloseable {
   /// Appends `prompt` and generates until `stop`, `maxNewTokens`, or the end of the cache.
   ///
   /// @param prompt ids of the prompt or of the next turn
-  /// @param onToken receives every new token, also the stopping one; returning false ends the generation
+  /// @param onToken receives every new token, also the stopping one; returning false ends the
+  ///   generation
   /// @return the new tokens, including the one that stopped it
   /// @throws UserException if the prompt is empty or does not fit
   public List<Integer> generate(
       int[] prompt, int maxNewTokens, IntPredicate stop, IntPredicate onToken) {
     if (prompt.length == 0) {
-      throw new UserException("The prompt has no tokens; give a prompt, or a model with a BOS token.");
+      throw new UserException(
+          "The prompt has no tokens; give a prompt, or a model with a BOS token.");
     }
     if (context.size() + prompt.length > capacity) {
       throw new UserException(

@@ -8,8 +8,8 @@ import dev.fettle.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Keys and values of the positions a sequence has passed, per layer
-/// `[batch · kvHeads, capacity, headDim]` in the compute dtype.
+/// Keys and values of the positions a sequence has passed, per layer `[batch · kvHeads, capacity,
+/// headDim]` in the compute dtype.
 public final class KvCache implements AutoCloseable {
   private final Scope scope = Scope.detached();
   private final List<Tensor> keys = new ArrayList<>();
@@ -40,7 +40,8 @@ public final class KvCache implements AutoCloseable {
   /// Forgets all positions from `newLength` on.
   public void truncate(int newLength) {
     if (newLength < 0 || newLength > length) {
-      throw new IllegalArgumentException("cannot truncate " + length + " positions to " + newLength);
+      throw new IllegalArgumentException(
+          "cannot truncate " + length + " positions to " + newLength);
     }
     length = newLength;
   }

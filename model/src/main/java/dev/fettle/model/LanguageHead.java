@@ -6,8 +6,8 @@ import dev.fettle.engine.Tensors;
 import dev.fettle.engine.Var;
 import dev.fettle.tensor.DType;
 
-/// The output head and the cross-entropy, together and in chunks of tokens, so that `[tokens, vocab]` never
-/// exists at once. Tokens without a label cost nothing.
+/// The output head and the cross-entropy, together and in chunks of tokens, so that `[tokens,
+/// vocab]` never exists at once. Tokens without a label cost nothing.
 final class LanguageHead {
   /// Logits of one chunk, float32: 64 MiB.
   private static final long CHUNK_LOGITS = 1L << 24;
@@ -51,8 +51,8 @@ final class LanguageHead {
     }
   }
 
-  /// Sum of the negative log-likelihoods of the labelled rows; their gradient, times `lossScale`, is
-  /// accumulated in `hidden` and in the head's own weight if it is trained.
+  /// Sum of the negative log-likelihoods of the labelled rows; their gradient, times `lossScale`,
+  /// is accumulated in `hidden` and in the head's own weight if it is trained.
   ///
   /// @param hidden `[rows, hidden]`
   /// @param labelled I64: the rows that have a label
@@ -84,9 +84,9 @@ final class LanguageHead {
     return sum[0];
   }
 
-  /// `scale · (softmax(logits) − onehot(target))` in the dtype of the logits; adds the loss to `sum`.
-  private static Tensor softmaxGradient(
-      Tensor logits, Tensor target, double scale, double[] sum) {
+  /// `scale · (softmax(logits) − onehot(target))` in the dtype of the logits; adds the loss to
+  /// `sum`.
+  private static Tensor softmaxGradient(Tensor logits, Tensor target, double scale, double[] sum) {
     Tensor wide = logits.to(DType.F32);
     Tensor normaliser = wide.logSumExp(-1);
     sum[0] += normaliser.sub(wide.gather(1, target)).to(DType.F64).sum().item();

@@ -7,11 +7,11 @@ import dev.fettle.engine.Var;
 import dev.fettle.tensor.DType;
 import org.jspecify.annotations.Nullable;
 
-/// One projection `y = x · Wᵀ + b`, with an optional low-rank update `+ scale · dropout(x) · Aᵀ · Bᵀ`.
+/// One projection `y = x · Wᵀ + b`, with an optional low-rank update `+ scale · dropout(x) · Aᵀ ·
+/// Bᵀ`.
 ///
-/// The gradient is exact: with `dy` the gradient of `y`,
-/// `dx = dy · W + scale · (dy · B) · A`, `dA = scale · (dy · B)ᵀ · x`, `dB = scale · dyᵀ · (x · Aᵀ)`,
-/// `dW = dyᵀ · x`, `db = Σ dy`.
+/// The gradient is exact: with `dy` the gradient of `y`, `dx = dy · W + scale · (dy · B) · A`, `dA
+/// = scale · (dy · B)ᵀ · x`, `dB = scale · dyᵀ · (x · Aᵀ)`, `dW = dyᵀ · x`, `db = Σ dy`.
 public final class Linear {
   private final String path;
   private final Weight weight;

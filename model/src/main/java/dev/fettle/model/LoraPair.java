@@ -5,23 +5,22 @@ import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
 import dev.fettle.tensor.DType;
 
-/// The low-rank update of one projection, `ΔW = scale · B · A`; Hu et al. 2021, arXiv:2106.09685, section
-/// 4.1.
+/// The low-rank update of one projection, `ΔW = scale · B · A`; Hu et al. 2021, arXiv:2106.09685,
+/// section 4.1.
 ///
 /// @param a `[r, in]`
 /// @param b `[out, r]`
 /// @param scale `lora_alpha / r`, or `lora_alpha / sqrt(r)` for rsLoRA
 /// @param dropout probability that an input of A is zeroed while training
 /// @param dropoutKey tells this projection's dropout masks from those of others
-public record LoraPair(
-    Parameter a, Parameter b, double scale, double dropout, long dropoutKey) {
+public record LoraPair(Parameter a, Parameter b, double scale, double dropout, long dropoutKey) {
 
   public long rank() {
     return a.value().size(0);
   }
 
-  /// The dropout mask of one micro-batch, already divided by the keep probability. It depends on the seed
-  /// and the projection alone, so a recomputed or resumed step draws the same one.
+  /// The dropout mask of one micro-batch, already divided by the keep probability. It depends on
+  /// the seed and the projection alone, so a recomputed or resumed step draws the same one.
   Tensor dropoutMask(Tensor x, long seed) {
     try (Scope scope = Scope.open()) {
       long key = mix(seed ^ mix(dropoutKey));

@@ -15,6 +15,7 @@ import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.UserException;
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,6 +30,7 @@ final class ModelLoader {
   private final DType compute;
   private final Scratch scratch;
   private final Scope weights = Scope.detached();
+  private final Arena packed = Arena.ofShared();
   private final List<Parameter> parameters = new ArrayList<>();
   private final SequencedMap<String, Linear> linears = new LinkedHashMap<>();
 
@@ -54,6 +56,7 @@ final class ModelLoader {
         if (loader != null) {
           loader.scratch.close();
           loader.weights.close();
+          loader.packed.close();
         }
         checkpoint.close();
       }
@@ -77,8 +80,7 @@ final class ModelLoader {
         blocks.add(block(layer, rope));
       }
       RmsNorm finalNorm = norm(Architecture.FINAL_NORM);
-      Weight head =
-          config.tieWordEmbeddings() ? embedding : plainWeight(Architecture.OUTPUT_HEAD);
+      Weight head = config.tieWordEmbeddings() ? embedding : plainWeight(Architecture.OUTPUT_HEAD);
       return new CausalLm(
           new CausalLm.Parts(
               config,
@@ -89,7 +91,7 @@ final class ModelLoader {
               new LanguageHead(head, scratch),
               linears,
               parameters,
-              List.of(checkpoint, weights, scratch, rope)));
+              List.of(checkpoint, packed, weights, scratch, rope)));
     }
   }
 
@@ -144,17 +146,17 @@ final class ModelLoader {
             "Model %s is quantized ('%s' is packed), so its weights cannot all be trained; use LoRA, or start from the unquantized model."
                 .formatted(checkpoint.path(), name));
       }
-      QuantizedTensor packed = BitsAndBytesLayout.read(checkpoint, name);
-      if (!packed.shape().equals(module.weightShape())) {
+      QuantizedTensor stored = BitsAndBytesLayout.read(checkpoint, name);
+      if (!stored.shape().equals(module.weightShape())) {
         throw new UserException(
             "Quantized tensor '%s' in %s has shape %s, but config.json demands %s."
-                .formatted(name, checkpoint.path(), packed.shape(), module.weightShape()));
+                .formatted(name, checkpoint.path(), stored.shape(), module.weightShape()));
       }
-      return new Weight.Quantized(packed);
+      return new Weight.Quantized(stored);
     }
     return scheme == null
         ? plainWeight(name)
-        : new Weight.Quantized(Quantizer.quantize(checkpoint.tensor(name), scheme));
+        : new Weight.Quantized(Quantizer.quantize(name, checkpoint.tensor(name), scheme, packed));
   }
 
   private Weight plainWeight(String name) {
@@ -171,7 +173,8 @@ final class ModelLoader {
         config.rmsNormEps());
   }
 
-  /// A weight in the compute dtype: the mapped file itself where it has that dtype, else a converted copy.
+  /// A weight in the compute dtype: the mapped file itself where it has that dtype, else a
+  /// converted copy.
   private Tensor dense(String name) {
     HostTensor stored = floats(name);
     if (stored.dtype() == compute && stored.data().isNative() && isAligned(stored)) {

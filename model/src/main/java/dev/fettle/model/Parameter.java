@@ -28,7 +28,8 @@ public final class Parameter {
     return value;
   }
 
-  /// Points the parameter at other memory of the same shape, such as its part of the optimizer's buffer.
+  /// Points the parameter at other memory of the same shape, such as its part of the optimizer's
+  /// buffer.
   public void bind(Tensor newValue, Tensor newGrad) {
     if (!newValue.shape().equals(value.shape()) || !newGrad.shape().equals(value.shape())) {
       throw new IllegalArgumentException(name + " has shape " + value.shape());

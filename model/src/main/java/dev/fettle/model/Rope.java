@@ -8,8 +8,9 @@ import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
 import org.jspecify.annotations.Nullable;
 
-/// Rotary position embeddings: the angle of pair `i` at position `p` is `p · theta^(−2i/headDim)`; Su et
-/// al. 2021, arXiv:2104.09864, section 3.2.2. Tables grow with the longest position asked for.
+/// Rotary position embeddings: the angle of pair `i` at position `p` is `p · theta^(−2i/headDim)`;
+/// Su et al. 2021, arXiv:2104.09864, section 3.2.2. Tables grow with the longest position asked
+/// for.
 final class Rope implements AutoCloseable {
   private final Scope scope = Scope.detached();
   private final int headDim;
@@ -87,8 +88,8 @@ final class Rope implements AutoCloseable {
     return inverse;
   }
 
-  /// Long wavelengths are stretched by `factor`, short ones kept, those between interpolated; transformers,
-  /// `modeling_rope_utils.py`, `_compute_llama3_parameters`.
+  /// Long wavelengths are stretched by `factor`, short ones kept, those between interpolated;
+  /// transformers, `modeling_rope_utils.py`, `_compute_llama3_parameters`.
   private static float[] scaleLlama3(float[] inverse, RopeScaling.Llama3 scaling) {
     double original = scaling.originalMaxPositionEmbeddings();
     double low = scaling.lowFreqFactor();
@@ -99,8 +100,7 @@ final class Rope implements AutoCloseable {
         inverse[i] /= (float) scaling.factor();
       } else if (wavelength >= original / high) {
         double smooth = (original / wavelength - low) / (high - low);
-        inverse[i] =
-            (float) ((1 - smooth) * inverse[i] / scaling.factor() + smooth * inverse[i]);
+        inverse[i] = (float) ((1 - smooth) * inverse[i] / scaling.factor() + smooth * inverse[i]);
       }
     }
     return inverse;

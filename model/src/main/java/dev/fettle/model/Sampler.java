@@ -55,10 +55,12 @@ final class Sampler {
         .forEach(id -> logits[id] = logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty);
   }
 
-  /// Token ids by falling logit, the first `top-k`; ties by id, so that the order is always the same.
+  /// Token ids by falling logit, the first `top-k`; ties by id, so that the order is always the
+  /// same.
   private int[] candidates(float[] logits) {
     Integer[] ids = IntStream.range(0, logits.length).boxed().toArray(Integer[]::new);
-    Arrays.sort(ids, Comparator.comparingDouble((Integer id) -> -logits[id]).thenComparingInt(i -> i));
+    Arrays.sort(
+        ids, Comparator.comparingDouble((Integer id) -> -logits[id]).thenComparingInt(i -> i));
     int count = options.topK() == 0 ? ids.length : Math.min(options.topK(), ids.length);
     return Arrays.stream(ids, 0, count).mapToInt(Integer::intValue).toArray();
   }

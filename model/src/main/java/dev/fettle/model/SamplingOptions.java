@@ -7,8 +7,8 @@ import dev.fettle.tensor.UserException;
 /// @param temperature 0 takes the most likely token (greedy)
 /// @param topK only the k most likely tokens; 0 is all
 /// @param topP only the most likely tokens that together have this probability; 1 is all
-/// @param repetitionPenalty divides positive and multiplies negative logits of tokens seen before; 1 is none
-///     (Keskar et al. 2019, arXiv:1909.05858, section 4.1)
+/// @param repetitionPenalty divides positive and multiplies negative logits of tokens seen before;
+///   1 is none (Keskar et al. 2019, arXiv:1909.05858, section 4.1)
 /// @param seed of the draws
 public record SamplingOptions(
     double temperature, int topK, double topP, double repetitionPenalty, long seed) {

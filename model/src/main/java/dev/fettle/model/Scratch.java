@@ -5,8 +5,8 @@ import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
 import dev.fettle.tensor.DType;
 
-/// One buffer in the compute dtype that every quantized weight of a model is dequantized into just before
-/// it is used, so that a frozen base costs its packed bytes plus the largest single weight.
+/// One buffer in the compute dtype that every quantized weight of a model is dequantized into just
+/// before it is used, so that a frozen base costs its packed bytes plus the largest single weight.
 final class Scratch implements AutoCloseable {
   private final Scope scope = Scope.detached();
   private final DType dtype;
@@ -29,8 +29,8 @@ final class Scratch implements AutoCloseable {
     return dtype;
   }
 
-  /// The weight in the compute dtype, `[out, in]`. What an earlier call returned for a quantized weight is
-  /// overwritten.
+  /// The weight in the compute dtype, `[out, in]`. What an earlier call returned for a quantized
+  /// weight is overwritten.
   Tensor materialize(Weight weight) {
     return switch (weight) {
       case Weight.Dense dense -> dense.value();

@@ -2,7 +2,8 @@ package dev.fettle.model;
 
 import java.util.stream.LongStream;
 
-/// The positions that count in a loss: the flattened row of the prediction, and the id it should give.
+/// The positions that count in a loss: the flattened row of the prediction, and the id it should
+/// give.
 ///
 /// @param rows indices into `[batch · length]`
 /// @param ids the label one position further on

@@ -6,12 +6,13 @@ import dev.fettle.checkpoint.TensorSource;
 import dev.fettle.engine.Scope;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.junit.jupiter.api.Test;
 
 class LogitsTest {
-  /// transformers in float32 is itself 2.5e-5 away from float64 here (in the golden file's metadata).
+  /// transformers in float32 is itself 2.5e-5 away from float64 here (in the golden file's
+  /// metadata).
   private static final float LOGITS = 1e-4f;
 
   @Test
