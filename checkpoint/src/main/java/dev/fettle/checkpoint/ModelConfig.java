@@ -96,7 +96,7 @@ public record ModelConfig(
         activation(keys),
         keys.nullableInt("bos_token_id"),
         keys.ints("eos_token_id"),
-        DType.parse(keys.string("dtype", keys.string("torch_dtype", "float32"))),
+        DType.parse(keys.string("dtype", keys.string("torch_dtype", "float32")), source),
         family.slidingWindow(keys));
   }
 

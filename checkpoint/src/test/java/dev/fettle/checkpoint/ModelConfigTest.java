@@ -118,7 +118,7 @@ class ModelConfigTest {
           , "hidden_act": "gelu"|'gelu'
           , "rope_scaling": {"type": "yarn"}|'yarn'
           , "rope_scaling": {"rope_type": "linear"}|'factor'
-          , "torch_dtype": "int3"|int3
+          , "torch_dtype": "int3"|'int3' in config
           """)
   void refusesWhatItCannotCompute(String extra, String message) {
     assertThatThrownBy(() -> parse(MINIMAL.formatted(extra)))

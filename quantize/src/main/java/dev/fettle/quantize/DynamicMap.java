@@ -54,18 +54,14 @@ public final class DynamicMap {
     return values;
   }
 
-  /// Index of the value nearest to `x`, the lower one in a tie.
+  /// Index of the value nearest to `x`, the lower one in a tie. Without branches that depend on
+  /// `x`: `low` is the last index whose value is not above it.
   static int nearest(float[] values, float x) {
     int low = 0;
-    int high = values.length - 1;
-    while (high - low > 1) {
-      int middle = (low + high) >>> 1;
-      if (values[middle] <= x) {
-        low = middle;
-      } else {
-        high = middle;
-      }
+    for (int step = 128; step > 0; step >>>= 1) {
+      low += x >= values[low + step] ? step : 0;
     }
-    return Math.abs(x - values[high]) < Math.abs(x - values[low]) ? high : low;
+    int high = Math.min(low + 1, values.length - 1);
+    return low + (Math.abs(x - values[high]) < Math.abs(x - values[low]) ? 1 : 0);
   }
 }

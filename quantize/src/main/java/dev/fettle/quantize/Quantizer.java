@@ -9,12 +9,16 @@ import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /// Puts weights into a number format by rounding each to the nearest level.
 public final class Quantizer {
   /// Scales per nested scale in bitsandbytes.
   static final int NESTED_BLOCK_SIZE = 256;
+
+  /// Scales quantized by one thread at a time; whole nested blocks.
+  private static final long NESTED_GRAIN = 32 * NESTED_BLOCK_SIZE;
 
   private Quantizer() {}
 
@@ -92,22 +96,32 @@ public final class Quantizer {
     MemorySegment codes = allocator.allocate(blocks);
     long nestedBlocks = (blocks + NESTED_BLOCK_SIZE - 1) / NESTED_BLOCK_SIZE;
     MemorySegment nested = allocator.allocate(4 * nestedBlocks, 4);
-    for (long start = 0; start < blocks; start += NESTED_BLOCK_SIZE) {
-      long end = Math.min(blocks, start + NESTED_BLOCK_SIZE);
-      float largest = 0;
-      for (long i = start; i < end; i++) {
-        largest = Math.max(largest, Math.abs(scales.get(HostTensor.F32_LAYOUT, 4 * i) - offset));
-      }
-      nested.set(HostTensor.F32_LAYOUT, start / NESTED_BLOCK_SIZE * 4, largest);
-      float reciprocal = 1 / Math.max(largest, Nf4.MIN_ABSMAX);
-      for (long i = start; i < end; i++) {
-        float normalised = (scales.get(HostTensor.F32_LAYOUT, 4 * i) - offset) * reciprocal;
-        int code = DynamicMap.nearest(map, normalised);
-        codes.set(java.lang.foreign.ValueLayout.JAVA_BYTE, i, (byte) code);
-      }
-    }
+    Parallel.forRange(
+        blocks,
+        NESTED_GRAIN,
+        (from, to) -> {
+          for (long start = from; start < to; start += NESTED_BLOCK_SIZE) {
+            long end = Math.min(to, start + NESTED_BLOCK_SIZE);
+            float largest = nestBlock(scales, start, end, offset, map, codes);
+            nested.set(HostTensor.F32_LAYOUT, start / NESTED_BLOCK_SIZE * 4, largest);
+          }
+        });
     MemorySegment mapSegment = MemorySegment.ofArray(map).asReadOnly();
     return new Absmax.Nested(codes, nested, mapSegment, NESTED_BLOCK_SIZE, offset);
+  }
+
+  private static float nestBlock(
+      MemorySegment scales, long from, long to, float offset, float[] map, MemorySegment codes) {
+    float largest = 0;
+    for (long i = from; i < to; i++) {
+      largest = Math.max(largest, Math.abs(scales.get(HostTensor.F32_LAYOUT, 4 * i) - offset));
+    }
+    float reciprocal = 1 / Math.max(largest, Nf4.MIN_ABSMAX);
+    for (long i = from; i < to; i++) {
+      float normalised = (scales.get(HostTensor.F32_LAYOUT, 4 * i) - offset) * reciprocal;
+      codes.set(ValueLayout.JAVA_BYTE, i, (byte) DynamicMap.nearest(map, normalised));
+    }
+    return largest;
   }
 
   private static Int8Tensor int8(String name, HostTensor weight, SegmentAllocator allocator) {

@@ -20,7 +20,10 @@ import java.util.stream.IntStream;
 /// @param sqnrDb signal to quantization noise, 10·log10(Σw² / Σ(w - q)²); infinite without error
 /// @param cosine Σwq / (|w|·|q|); 1 for two zero weights
 public record TensorError(double mse, double rmse, double maxAbs, double sqnrDb, double cosine) {
+  /// Weights compared at once; their float32 copies fit the second-level cache.
   private static final int CHUNK = 1 << 13;
+
+  private static final long CHUNKS_PER_PART = 16;
 
   /// Compares in float32, piece by piece, so that no dequantized weight is held.
   ///
@@ -51,21 +54,25 @@ public record TensorError(double mse, double rmse, double maxAbs, double sqnrDb,
   private static TensorError compare(
       HostTensor weight, long units, long perChunk, long unit, Dequantize dequantize) {
     int width = weight.dtype().bytes();
-    int chunks = (int) ((units + perChunk - 1) / perChunk);
-    List<ErrorSums> sums = IntStream.range(0, chunks).mapToObj(i -> new ErrorSums()).toList();
+    long perPart = CHUNKS_PER_PART * perChunk;
+    int parts = (int) ((units + perPart - 1) / perPart);
+    List<ErrorSums> sums = IntStream.range(0, parts).mapToObj(i -> new ErrorSums()).toList();
     Parallel.forRange(
         units,
-        perChunk,
-        (from, to) -> {
-          int count = Math.toIntExact((to - from) * unit);
-          MemorySegment part = weight.data().asSlice(from * unit * width, (long) count * width);
+        perPart,
+        (first, last) -> {
           try (Arena arena = Arena.ofConfined()) {
-            MemorySegment exact = arena.allocate(4L * count, 4);
-            MemorySegment approximate = arena.allocate(4L * count, 4);
-            Casts.toFloat(new HostTensor(weight.dtype(), Shape.of(count), part), exact);
-            dequantize.run(from, to, DType.F32, approximate);
-            QuantizeKernels.get()
-                .addErrors(exact, approximate, count, sums.get((int) (from / perChunk)));
+            MemorySegment exact = arena.allocate(4 * perChunk * unit, 4);
+            MemorySegment approximate = arena.allocate(4 * perChunk * unit, 4);
+            for (long from = first; from < last; from += perChunk) {
+              long to = Math.min(last, from + perChunk);
+              int count = Math.toIntExact((to - from) * unit);
+              MemorySegment part = weight.data().asSlice(from * unit * width, (long) count * width);
+              Casts.toFloat(new HostTensor(weight.dtype(), Shape.of(count), part), exact);
+              dequantize.run(from, to, DType.F32, approximate.asSlice(0, 4L * count));
+              QuantizeKernels.get()
+                  .addErrors(exact, approximate, count, sums.get((int) (from / perPart)));
+            }
           }
         });
     ErrorSums total = new ErrorSums();

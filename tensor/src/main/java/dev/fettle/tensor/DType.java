@@ -44,6 +44,17 @@ public enum DType {
   ///
   /// @throws UserException if there is none
   public static DType parse(String name) {
+    return find(name, "");
+  }
+
+  /// As `parse(name)`, with the file or tensor that names the dtype in the message.
+  ///
+  /// @throws UserException if there is none
+  public static DType parse(String name, String source) {
+    return find(name, " in " + source);
+  }
+
+  private static DType find(String name, String where) {
     String bare = name.startsWith("torch.") ? name.substring("torch.".length()) : name;
     for (DType dtype : values()) {
       if (dtype.name().equals(bare) || dtype.torchName.equals(bare)) {
@@ -53,6 +64,8 @@ public enum DType {
     throw new UserException(
         "Unknown dtype '"
             + name
-            + "'; known are float32, float16, bfloat16 and the safetensors names.");
+            + "'"
+            + where
+            + "; known are float32, float16, bfloat16 and the safetensors names.");
   }
 }

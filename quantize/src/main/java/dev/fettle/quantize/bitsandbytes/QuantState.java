@@ -81,7 +81,15 @@ record QuantState(Shape shape, DType dtype, int blockSize, @Nullable Nested nest
       throw new UserException("Expected quant_type nf4 in " + source + ", found " + json + ".");
     }
     int blockSize = blockSize(json, "blocksize", source);
-    DType dtype = DType.parse(json.path("dtype").asString(""));
+    DType dtype = DType.parse(json.path("dtype").asString(""), source);
+    if (dtype != DType.F32 && dtype != DType.F16 && dtype != DType.BF16) {
+      throw new UserException(
+          "Expected float32, float16 or bfloat16 as dtype in "
+              + source
+              + ", found "
+              + dtype.torchName()
+              + ".");
+    }
     Shape shape = shape(json.path("shape"), source);
     if (!json.has("nested_offset")) {
       return new QuantState(shape, dtype, blockSize, null);

@@ -81,20 +81,24 @@ final class Int8Rows {
 
   static float quantize(MemorySegment weight, DType dtype, long count, MemorySegment codes) {
     long bound = count & -16;
-    IntVector largest = IntVector.zero(INTS);
-    for (long i = 0; i < bound; i += 16) {
-      largest = largest.max(halfBits(weight, dtype, i).and(0x7FFFFFFF));
-    }
-    float absmax = Float.intBitsToFloat(largest.reduceLanes(VectorOperators.MAX));
+    float absmax =
+        switch (dtype) {
+          case F32 -> largestF32(weight, bound);
+          case BF16 -> largestBf16(weight, bound);
+          case F16 -> largestF16(weight, bound);
+          case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+              throw new IllegalStateException("weights are float, not " + dtype);
+        };
     for (long i = bound; i < count; i++) {
       absmax = Math.max(absmax, Math.abs(half(weight, dtype, i)));
     }
     float factor = absmax == 0 ? 0 : 127.0f / absmax;
-    for (long i = 0; i < bound; i += 16) {
-      FloatVector scaled = halfBits(weight, dtype, i).reinterpretAsFloats().mul(factor);
-      IntVector rounded = scaled.add(TO_INTEGER).reinterpretAsInts();
-      ((ByteVector) rounded.convertShape(VectorOperators.I2B, BYTES, 0))
-          .intoMemorySegment(codes, i, ORDER);
+    switch (dtype) {
+      case F32 -> roundF32(weight, bound, factor, codes);
+      case BF16 -> roundBf16(weight, bound, factor, codes);
+      case F16 -> roundF16(weight, bound, factor, codes);
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalStateException("weights are float, not " + dtype);
     }
     for (long i = bound; i < count; i++) {
       byte code = (byte) Math.rint(half(weight, dtype, i) * factor);
@@ -103,15 +107,63 @@ final class Int8Rows {
     return absmax;
   }
 
-  /// Sixteen weights, rounded to float16, as the bits of a float32.
-  private static IntVector halfBits(MemorySegment weight, DType dtype, long i) {
-    return switch (dtype) {
-      case F32 -> Halves.round(IntVector.fromMemorySegment(INTS, weight, 4 * i, ORDER));
-      case BF16 -> Halves.round(unsigned(weight, i).lanewise(LSHL, 16));
-      case F16 -> Halves.toFloatBits(unsigned(weight, i));
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
-          throw new IllegalStateException("weights are float, not " + dtype);
-    };
+  private static float largestF32(MemorySegment weight, long bound) {
+    IntVector largest = IntVector.zero(INTS);
+    for (long i = 0; i < bound; i += 16) {
+      largest = largest.max(fromF32(weight, i).and(0x7FFFFFFF));
+    }
+    return Float.intBitsToFloat(largest.reduceLanes(VectorOperators.MAX));
+  }
+
+  private static float largestBf16(MemorySegment weight, long bound) {
+    IntVector largest = IntVector.zero(INTS);
+    for (long i = 0; i < bound; i += 16) {
+      largest = largest.max(fromBf16(weight, i).and(0x7FFFFFFF));
+    }
+    return Float.intBitsToFloat(largest.reduceLanes(VectorOperators.MAX));
+  }
+
+  private static float largestF16(MemorySegment weight, long bound) {
+    IntVector largest = IntVector.zero(INTS);
+    for (long i = 0; i < bound; i += 16) {
+      largest = largest.max(unsigned(weight, i).and(0x7FFF));
+    }
+    return Float.float16ToFloat((short) largest.reduceLanes(VectorOperators.MAX));
+  }
+
+  private static void roundF32(
+      MemorySegment weight, long bound, float factor, MemorySegment codes) {
+    for (long i = 0; i < bound; i += 16) {
+      storeCodes(fromF32(weight, i), factor, codes, i);
+    }
+  }
+
+  private static void roundBf16(
+      MemorySegment weight, long bound, float factor, MemorySegment codes) {
+    for (long i = 0; i < bound; i += 16) {
+      storeCodes(fromBf16(weight, i), factor, codes, i);
+    }
+  }
+
+  private static void roundF16(
+      MemorySegment weight, long bound, float factor, MemorySegment codes) {
+    for (long i = 0; i < bound; i += 16) {
+      storeCodes(Halves.toFloatBits(unsigned(weight, i)), factor, codes, i);
+    }
+  }
+
+  private static void storeCodes(IntVector bits, float factor, MemorySegment codes, long i) {
+    IntVector rounded = bits.reinterpretAsFloats().mul(factor).add(TO_INTEGER).reinterpretAsInts();
+    ((ByteVector) rounded.convertShape(VectorOperators.I2B, BYTES, 0))
+        .intoMemorySegment(codes, i, ORDER);
+  }
+
+  private static IntVector fromF32(MemorySegment weight, long i) {
+    return Halves.round(IntVector.fromMemorySegment(INTS, weight, 4 * i, ORDER));
+  }
+
+  private static IntVector fromBf16(MemorySegment weight, long i) {
+    return Halves.round(unsigned(weight, i).lanewise(LSHL, 16));
   }
 
   private static IntVector unsigned(MemorySegment weight, long i) {
