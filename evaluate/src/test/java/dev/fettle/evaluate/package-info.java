@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.evaluate;
+
+import org.jspecify.annotations.NullMarked;
