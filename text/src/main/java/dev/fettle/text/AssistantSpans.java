@@ -1,6 +1,7 @@
 package dev.fettle.text;
 
 import dev.fettle.tensor.UserException;
+import dev.fettle.text.jinja.Rendering;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -8,14 +9,19 @@ import java.util.List;
 final class AssistantSpans {
   private AssistantSpans() {}
 
-  /// Turn i of the assistant begins where the conversation before it, with the generation prompt,
-  /// ends, and it ends where the conversation up to it parts from the whole. So its closing tokens
-  /// are learned too, and what the template only writes at the very end is not.
+  /// The `{% generation %}` blocks of the template, if it has any. Else turn i of the assistant
+  /// begins where the conversation before it, with the generation prompt, ends, and it ends where
+  /// the conversation up to it parts from the whole. So its closing tokens are learned too, and
+  /// what the template only writes at the very end is not.
   ///
-  /// @param text the whole conversation, rendered
+  /// @param whole the whole conversation
   /// @throws UserException if the template writes an earlier turn differently once later ones exist
   static List<TextSpan> of(
-      List<ChatMessage> messages, ChatTemplate template, String text, String where) {
+      List<ChatMessage> messages, ChatTemplate template, Rendering whole, String where) {
+    if (!whole.generated().isEmpty()) {
+      return whole.generated();
+    }
+    String text = whole.text();
     List<TextSpan> spans = new ArrayList<>();
     for (int turn = 0; turn < messages.size(); turn++) {
       if (!messages.get(turn).role().equals("assistant")) {

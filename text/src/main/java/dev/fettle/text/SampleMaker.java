@@ -1,6 +1,7 @@
 package dev.fettle.text;
 
 import dev.fettle.tensor.UserException;
+import dev.fettle.text.jinja.Rendering;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -47,11 +48,12 @@ record SampleMaker(Tokenizer tokenizer, boolean completionOnly) {
   /// The template writes all special tokens, the first included, so none are added. With
   /// `completionOnly` the targets are the tokens that overlap what the assistant said.
   Sample chat(List<ChatMessage> messages, ChatTemplate template, String where) {
-    String text = template.render(messages, false);
+    Rendering whole = rendering(messages, template, where);
+    String text = whole.text();
     if (!completionOnly) {
       return Sample.unmasked(tokenizer.encode(text, false));
     }
-    List<TextSpan> spans = AssistantSpans.of(messages, template, text, where);
+    List<TextSpan> spans = AssistantSpans.of(messages, template, whole, where);
     TokenSpans tokens = tokenizer.encodeWithSpans(text, false);
     int[] labels = new int[tokens.ids().length];
     for (int i = 0; i < labels.length; i++) {
@@ -59,6 +61,15 @@ record SampleMaker(Tokenizer tokenizer, boolean completionOnly) {
       labels[i] = spans.stream().anyMatch(token::overlaps) ? tokens.ids()[i] : Sample.IGNORE;
     }
     return new Sample(tokens.ids(), labels);
+  }
+
+  private static Rendering rendering(
+      List<ChatMessage> messages, ChatTemplate template, String where) {
+    try {
+      return template.rendering(messages, false);
+    } catch (UserException e) {
+      throw new UserException(where + ": " + e.getMessage(), e);
+    }
   }
 
   private static int commonPrefix(int[] a, int[] b) {

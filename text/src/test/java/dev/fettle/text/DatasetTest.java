@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fettle.tensor.UserException;
+import dev.fettle.text.jinja.Rendering;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -24,10 +26,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 class DatasetTest {
   private static final ChatTemplate CHAT =
       (messages, prompt) ->
-          messages.stream()
-                  .map(m -> "[" + m.role() + "]" + m.content() + "\n")
-                  .collect(Collectors.joining())
-              + (prompt ? "[assistant]" : "");
+          new Rendering(
+              messages.stream()
+                      .map(m -> "[" + m.role() + "]" + m.content() + "\n")
+                      .collect(Collectors.joining())
+                  + (prompt ? "[assistant]" : ""),
+              List.of());
 
   @TempDir Path folder;
   private Tokenizer tokenizer;

@@ -1,0 +1,122 @@
+package dev.fettle.text;
+
+import dev.fettle.checkpoint.Json;
+import dev.fettle.tensor.UserException;
+import dev.fettle.text.jinja.Rendering;
+import dev.fettle.text.jinja.Template;
+import dev.fettle.text.jinja.TemplateException;
+import dev.fettle.text.jinja.Value;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// A chat template in Jinja, called with the variables that transformers' `apply_chat_template`
+/// gives: `messages`, `add_generation_prompt`, `tools` and `documents` as `none`, and the special
+/// tokens by name.
+///
+/// @param source where it was found, for error messages
+record JinjaChatTemplate(
+    String source, Template template, Map<String, Value> specialTokens, Clock clock)
+    implements ChatTemplate {
+
+  static @Nullable ChatTemplate load(Path folder, Clock clock) {
+    Path configFile = folder.resolve("tokenizer_config.json");
+    @Nullable ObjectNode config = Files.exists(configFile) ? Json.read(configFile) : null;
+    Path templateFile = folder.resolve("chat_template.jinja");
+    String source = templateFile.toString();
+    @Nullable String text;
+    if (Files.exists(templateFile)) {
+      text = read(templateFile);
+    } else {
+      source = configFile + ", chat_template";
+      text = config == null ? null : configured(config.path("chat_template"), configFile);
+    }
+    if (text == null) {
+      return null;
+    }
+    try {
+      Template template = Template.parse(text);
+      return new JinjaChatTemplate(source, template, specialTokens(config), clock);
+    } catch (TemplateException e) {
+      throw new UserException(source + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UserException("Cannot read " + file + ": " + e.getMessage() + ".", e);
+    }
+  }
+
+  private static @Nullable String configured(JsonNode node, Path file) {
+    if (node.isString()) {
+      return node.asString();
+    }
+    List<String> names = new ArrayList<>();
+    for (JsonNode named : node) {
+      names.add(named.path("name").asString(""));
+      if (names.getLast().equals("default")) {
+        return named.path("template").asString("");
+      }
+    }
+    if (names.isEmpty()) {
+      return null;
+    }
+    throw new UserException(
+        file
+            + " has the chat templates "
+            + names
+            + ", but none named default; write the one to use to chat_template.jinja.");
+  }
+
+  private static Map<String, Value> specialTokens(@Nullable ObjectNode config) {
+    Map<String, Value> tokens = new HashMap<>();
+    if (config != null) {
+      config
+          .propertyStream()
+          .filter(entry -> entry.getKey().endsWith("_token"))
+          .forEach(entry -> {
+            JsonNode value = entry.getValue();
+            JsonNode text = value.isObject() ? value.path("content") : value;
+            if (text.isString()) {
+              tokens.put(entry.getKey(), Value.of(text));
+            }
+          });
+    }
+    return tokens;
+  }
+
+  @Override
+  public Rendering rendering(List<ChatMessage> messages, boolean addGenerationPrompt) {
+    Map<String, Value> variables = new HashMap<>(specialTokens);
+    variables.put("messages", Value.list(messages.stream().map(JinjaChatTemplate::value).toList()));
+    variables.put("add_generation_prompt", Value.of(addGenerationPrompt));
+    variables.put("tools", Value.None.NONE);
+    variables.put("documents", Value.None.NONE);
+    try {
+      return template.render(variables, clock);
+    } catch (TemplateException e) {
+      throw new UserException(
+          "The chat template (" + source + ") refuses the conversation: " + e.getMessage(), e);
+    }
+  }
+
+  private static Value value(ChatMessage message) {
+    SequencedMap<String, Value> fields = new LinkedHashMap<>();
+    fields.put("role", Value.of(message.role()));
+    fields.put("content", Value.of(message.content()));
+    return Value.dict(fields);
+  }
+}
