@@ -92,7 +92,7 @@ final class Int8Rows {
     for (long i = bound; i < count; i++) {
       absmax = Math.max(absmax, Math.abs(half(weight, dtype, i)));
     }
-    float factor = absmax == 0 ? 0 : 127.0f / absmax;
+    float factor = absmax == 0 ? 0 : 127.0f * (1.0f / absmax);
     switch (dtype) {
       case F32 -> roundF32(weight, bound, factor, codes);
       case BF16 -> roundBf16(weight, bound, factor, codes);

@@ -49,8 +49,8 @@ public sealed interface QuantizeKernels permits ScalarQuantizeKernels, VectorQua
   void dequantizeInt8(
       MemorySegment codes, float absmax, long count, DType target, MemorySegment out);
 
-  /// Rounds the row to float16, finds its largest magnitude and writes `round(w * (127 / absmax))`,
-  /// ties to even. A row of zeros gives zeros.
+  /// Rounds the row to float16, finds its largest magnitude and writes `round(w * (127 * (1 /
+  /// absmax)))`, ties to even. A row of zeros gives zeros.
   ///
   /// @return the largest magnitude; not finite if the row holds NaN, infinity or a number beyond
   ///   float16, and then the codes mean nothing

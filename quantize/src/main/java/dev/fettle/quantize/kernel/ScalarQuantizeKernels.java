@@ -96,7 +96,7 @@ public final class ScalarQuantizeKernels implements QuantizeKernels {
       bits = Math.max(bits, half);
     }
     float absmax = Float.float16ToFloat((short) bits);
-    float factor = absmax == 0 ? 0 : 127.0f / absmax;
+    float factor = absmax == 0 ? 0 : 127.0f * (1.0f / absmax);
     for (long i = 0; i < count; i++) {
       float half = Float.float16ToFloat(Float.floatToFloat16(load(weight, dtype, i)));
       codes.set(ValueLayout.JAVA_BYTE, i, (byte) Math.rint(half * factor));
