@@ -2,24 +2,37 @@ package dev.fettle.cli;
 
 import java.io.PrintStream;
 
-/// Where a command prints. `columns` is the width of the terminal behind standard error, or 0 when
-/// that is a file or a pipe.
-record Console(PrintStream out, PrintStream err, int columns, StopSignal stop) {
+/// Where a command prints.
+///
+/// @param out for the answer
+/// @param err for progress and messages
+/// @param outIsTerminal whether a person reads `out`
+/// @param columns the width of the terminal behind `err`, or 0 when that is a file or a pipe
+/// @param stop whether the user wants the command to end
+record Console(
+    PrintStream out, PrintStream err, boolean outIsTerminal, int columns, StopSignal stop) {
+  private static final String OUT_PROPERTY = "fettle.stdout.terminal";
   private static final String COLUMNS_PROPERTY = "fettle.stderr.columns";
   private static final int PLAIN_WIDTH = 100;
   private static final int MIN_WIDTH = 40;
 
-  /// The console of this process. The launcher says whether standard error is a terminal.
+  /// The console of this process. The launcher says which streams are terminals.
   static Console ofProcess(StopSignal stop) {
-    return new Console(System.out, System.err, Integer.getInteger(COLUMNS_PROPERTY, 0), stop);
+    return new Console(
+        System.out,
+        System.err,
+        Boolean.getBoolean(OUT_PROPERTY),
+        Integer.getInteger(COLUMNS_PROPERTY, 0),
+        stop);
   }
 
   /// The same console for a command under `--json`: everything but the result goes to standard
   /// error.
   Console textToErr() {
-    return new Console(err, err, columns, stop);
+    return new Console(err, err, true, columns, stop);
   }
 
+  /// Whether a person watches `err`.
   boolean isTerminal() {
     return columns > 0;
   }
@@ -27,5 +40,13 @@ record Console(PrintStream out, PrintStream err, int columns, StopSignal stop) {
   /// Characters in a line of help text.
   int width() {
     return isTerminal() ? Math.max(MIN_WIDTH, columns) : PLAIN_WIDTH;
+  }
+
+  /// Ends a text that came piece by piece. In a file or a pipe it stays what it is, byte for byte.
+  void endText() {
+    if (outIsTerminal) {
+      out.println();
+    }
+    out.flush();
   }
 }

@@ -1,14 +1,12 @@
 package dev.fettle.cli;
 
 import picocli.CommandLine.Command;
-import picocli.CommandLine.HelpCommand;
 
 /// The program `fettle`. Its verbs are listed in the order in which a model passes through them.
 @Command(
     name = "fettle",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    subcommands = {HelpCommand.class},
     synopsisHeading = "Usage: ",
     customSynopsis = "fettle VERB [OPTIONS]",
     header = "Quantize, fine-tune, evaluate and run language models on the JVM.%n",

@@ -6,11 +6,13 @@ import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.checkpoint.TensorInfo;
+import dev.fettle.lora.TargetModules;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.node.ArrayNode;
@@ -32,6 +34,20 @@ final class InspectVerb extends Verb {
   @Option(names = "--all-tensors", description = "List every tensor instead of one line per kind.")
   boolean allTensors;
 
+  @Option(
+      names = "--lora-r",
+      paramLabel = "N",
+      description = "Count the parameters that LoRA of this rank would train.")
+  @Nullable Integer loraR;
+
+  @Option(
+      names = "--target-modules",
+      paramLabel = "MODULES",
+      description =
+          "Layers LoRA adapts: all-linear, names such as q_proj,v_proj, or a regular expression"
+              + " (default: all-linear).")
+  String targetModules = "all-linear";
+
   InspectVerb(Console console) {
     super(console);
   }
@@ -51,8 +67,15 @@ final class InspectVerb extends Verb {
       console.out().println("weights     " + Units.bytes(bytes) + " (" + sizes(dtypes) + ")");
       console.out().println("quantized   " + scheme);
       console.out().println();
-      printTensors(console, checkpoint);
-      return Answer.of(json(checkpoint, config, parameters, bytes));
+      printTensors(console, checkpoint, architecture);
+      ObjectNode json = json(checkpoint, config, parameters, bytes);
+      if (loraR != null) {
+        TargetModules targets = TargetModules.parse(targetModules);
+        LoraCount lora = LoraCount.of(loraR, targets, architecture.linears());
+        printLora(console, lora, parameters);
+        json.set("lora", json(lora));
+      }
+      return Answer.of(json);
     }
   }
 
@@ -103,22 +126,24 @@ final class InspectVerb extends Verb {
         .collect(Collectors.joining(", "));
   }
 
-  private void printTensors(Console console, CheckpointFolder checkpoint) {
-    Map<String, Kind> kinds = new LinkedHashMap<>();
-    for (TensorInfo info : checkpoint.infos().values()) {
-      String name = allTensors ? info.name() : info.name().replaceAll("\\.\\d+\\.", ".*.");
-      String key = name + " " + info.dtype() + " " + info.shape();
-      kinds.computeIfAbsent(key, _ -> new Kind(name, info)).add(info);
-    }
+  private void printTensors(
+      Console console, CheckpointFolder checkpoint, Architecture architecture) {
     Table table =
-        new Table().left("tensor").right("count").left("dtype").left("shape").right("size");
-    for (Kind kind : kinds.values()) {
-      table.row(
-          kind.name,
-          Units.count(kind.count),
-          kind.first.dtype().torchName(),
-          kind.first.shape().toString(),
-          Units.bytes(kind.bytes));
+        new Table().left("tensor").right("count").left("format").left("shape").right("size");
+    if (allTensors) {
+      for (TensorInfo info : checkpoint.infos().values()) {
+        String shape = info.shape().toString();
+        table.row(info.name(), "1", info.dtype().torchName(), shape, Units.bytes(info.bytes()));
+      }
+    } else {
+      for (TensorKinds.Kind kind : TensorKinds.of(checkpoint, architecture)) {
+        table.row(
+            kind.name(),
+            Units.count(kind.count()),
+            kind.format(),
+            kind.shape(),
+            Units.bytes(kind.bytes()));
+      }
     }
     table.print(console.out());
   }
@@ -140,6 +165,28 @@ final class InspectVerb extends Verb {
     return json;
   }
 
+  private static void printLora(Console console, LoraCount lora, long parameters) {
+    console.out().println();
+    console
+        .out()
+        .println(
+            "LoRA r=%d on %s: %d modules, %s trainable parameters (%s %% of the model)"
+                .formatted(
+                    lora.rank(),
+                    lora.targets().text(),
+                    lora.modules(),
+                    Units.count(lora.parameters()),
+                    Units.fixed(100.0 * lora.parameters() / parameters, 2)));
+  }
+
+  private static ObjectNode json(LoraCount lora) {
+    return Json.object()
+        .put("lora_r", lora.rank())
+        .put("target_modules", lora.targets().text())
+        .put("modules", lora.modules())
+        .put("trainable_parameters", lora.parameters());
+  }
+
   private static ObjectNode describe(TensorInfo info) {
     ObjectNode node = Json.object().put("name", info.name()).put("dtype", info.dtype().torchName());
     ArrayNode shape = node.putArray("shape");
@@ -147,23 +194,5 @@ final class InspectVerb extends Verb {
       shape.add(dim);
     }
     return node;
-  }
-
-  /// Tensors that differ in their layer only.
-  private static final class Kind {
-    private final String name;
-    private final TensorInfo first;
-    private long count;
-    private long bytes;
-
-    Kind(String name, TensorInfo first) {
-      this.name = name;
-      this.first = first;
-    }
-
-    void add(TensorInfo info) {
-      count++;
-      bytes += info.bytes();
-    }
   }
 }

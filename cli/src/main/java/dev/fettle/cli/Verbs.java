@@ -7,6 +7,11 @@ final class Verbs {
   private Verbs() {}
 
   static List<Verb> inDataFlowOrder(Console console) {
-    return List.of(new InspectVerb(console));
+    return List.of(
+        new InspectVerb(console),
+        new QuantizeVerb(console),
+        new FinetuneVerb(console),
+        new MergeVerb(console),
+        new GenerateVerb(console));
   }
 }

@@ -12,7 +12,7 @@ final class CapturedConsole {
 
   /// @param columns width of the pretended terminal, or 0 for a pipe
   CapturedConsole(int columns) {
-    console = new Console(stream(out), stream(err), columns, new StopSignal());
+    console = new Console(stream(out), stream(err), false, columns, new StopSignal());
   }
 
   CapturedConsole() {

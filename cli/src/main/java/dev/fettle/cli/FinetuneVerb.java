@@ -1,0 +1,111 @@
+package dev.fettle.cli;
+
+import dev.fettle.finetune.Finetune;
+import dev.fettle.finetune.FinetuneRequest;
+import dev.fettle.finetune.RunRecord;
+import dev.fettle.finetune.TrainingMethod;
+import dev.fettle.tensor.DType;
+import dev.fettle.text.DatasetOptions;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/// `fettle finetune`: train an adapter or a whole model.
+@Command(
+    name = "finetune",
+    header = "Train LoRA, QLoRA or every weight on a text or on prompt/completion pairs.",
+    description = {
+      "Writes a PEFT adapter folder (with --method full a model folder), and into it checkpoint-N/ to"
+          + " resume from, best/ and run.json. After Ctrl-C or a crash the same command with --resume"
+          + " goes on from the last checkpoint to the same bits."
+    },
+    footer = {
+      "  fettle finetune --model MODEL --data pairs.jsonl --method qlora --lora-r 16 --lora-alpha 32 \\",
+      "                  --max-steps 500 --batch-size 4 --seq-length 512 --learning-rate 2e-4 --output ADAPTER"
+    })
+final class FinetuneVerb extends Verb {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "FOLDER",
+      description = "Base model in Hugging Face layout.")
+  Path model = Path.of("");
+
+  @Option(
+      names = "--data",
+      required = true,
+      paramLabel = "FILE",
+      description =
+          "Plain text, or .jsonl with one {\"prompt\", \"completion\"} or {\"messages\"} per line.")
+  Path data = Path.of("");
+
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "FOLDER",
+      description = "Folder of the result; must be new or empty, except with --resume.")
+  Path output = Path.of("");
+
+  @Option(
+      names = "--method",
+      paramLabel = "METHOD",
+      description =
+          "lora, qlora (base quantized to NF4 with double quantization) or full.%n(default: lora)")
+  String method = "lora";
+
+  @Option(
+      names = "--resume",
+      description = "Go on from the newest checkpoint in --output; give the same options again.")
+  boolean resume;
+
+  @Option(
+      names = "--compute-dtype",
+      paramLabel = "DTYPE",
+      description = "float32 or bfloat16 (default: the model's own).")
+  @Nullable String computeDtype;
+
+  @ArgGroup(validate = false, heading = "%nAdapter:%n")
+  LoraOptions lora = new LoraOptions();
+
+  @ArgGroup(validate = false, heading = "%nData:%n")
+  DataOptions dataset = new DataOptions();
+
+  @ArgGroup(validate = false, heading = "%nTraining:%n")
+  TrainingArguments training = new TrainingArguments();
+
+  FinetuneVerb(Console console) {
+    super(console);
+  }
+
+  @Override
+  Answer run(Console console) {
+    FinetuneRequest request = request();
+    RunRecord record;
+    try (TrainingProgress progress = new TrainingProgress(console)) {
+      record = Finetune.run(request, progress);
+    }
+    FinetuneAnswer.print(request, record, console.out());
+    int exitCode = record.interrupted() ? Cli.STOPPED : Cli.OK;
+    return new Answer(FinetuneAnswer.json(request, record), exitCode);
+  }
+
+  private FinetuneRequest request() {
+    TrainingMethod chosen = TrainingMethod.parse(method);
+    DatasetOptions options = dataset.options();
+    return new FinetuneRequest(
+        model,
+        data,
+        dataset.validationData,
+        dataset.validationSplit,
+        options,
+        chosen,
+        lora.config(),
+        lora.initialAdapter,
+        computeDtype == null ? null : DType.parse(computeDtype),
+        training.options(),
+        output,
+        resume);
+  }
+}

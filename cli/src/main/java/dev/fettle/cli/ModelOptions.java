@@ -1,0 +1,44 @@
+package dev.fettle.cli;
+
+import dev.fettle.model.LoadOptions;
+import dev.fettle.tensor.DType;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/// Which model to run, and how.
+final class ModelOptions {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "FOLDER",
+      description = "Model folder in Hugging Face layout.")
+  Path model = Path.of("");
+
+  @Option(
+      names = "--adapter",
+      paramLabel = "FOLDER",
+      description = "PEFT adapter folder to put on the model.")
+  @Nullable Path adapter;
+
+  @Mixin SchemeOptions schemes = new SchemeOptions();
+
+  @Option(
+      names = "--compute-dtype",
+      paramLabel = "DTYPE",
+      description = "float32 or bfloat16 (default: the model's own).")
+  @Nullable String computeDtype;
+
+  /// @throws dev.fettle.tensor.UserException if the model, its tokenizer or the adapter is not
+  ///   usable
+  OpenModel open() {
+    return OpenModel.open(model, adapter, loadOptions());
+  }
+
+  LoadOptions loadOptions() {
+    return LoadOptions.defaults()
+        .withComputeDtype(computeDtype == null ? null : DType.parse(computeDtype))
+        .withQuantizeOnLoad(schemes.scheme());
+  }
+}

@@ -1,0 +1,85 @@
+package dev.fettle.cli;
+
+import dev.fettle.quantize.CheckpointQuantizer;
+import dev.fettle.quantize.QuantizeOptions;
+import dev.fettle.quantize.QuantizeReport;
+import dev.fettle.quantize.Scheme;
+import dev.fettle.tensor.DType;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/// `fettle quantize`: a model folder in fewer bits.
+@Command(
+    name = "quantize",
+    header = "Write a model in 4 or 8 bits; one tensor in memory at a time.",
+    description =
+        "The linear layers of the decoder blocks are quantized; embeddings, norms and output head keep"
+            + " their dtype. The result is a folder in bitsandbytes layout, which transformers loads.",
+    footer = "  fettle quantize --model MODEL --quant-type nf4 --double-quant --output MODEL-nf4")
+final class QuantizeVerb extends Verb {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "FOLDER",
+      description = "Model folder in Hugging Face layout.")
+  Path model = Path.of("");
+
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "FOLDER",
+      description = "Folder to make; must not exist.")
+  Path output = Path.of("");
+
+  @Mixin SchemeOptions schemes = new SchemeOptions();
+
+  @Option(
+      names = "--compute-dtype",
+      paramLabel = "DTYPE",
+      description =
+          "Dtype that later runs compute in: float32 or bfloat16 (default: ${DEFAULT-VALUE}).",
+      defaultValue = "bfloat16")
+  String computeDtype = "bfloat16";
+
+  @Option(
+      names = "--skip-modules",
+      split = ",",
+      paramLabel = "NAME",
+      description = "Layers to leave as they are, such as down_proj or model.layers.0.")
+  List<String> skipModules = List.of();
+
+  QuantizeVerb(Console console) {
+    super(console);
+  }
+
+  @Override
+  Answer run(Console console) {
+    @Nullable Scheme scheme = schemes.scheme();
+    if (scheme == null) {
+      throw usage("Say into which format: --quant-type nf4 or --load-in-8bit");
+    }
+    QuantizeOptions options = new QuantizeOptions(scheme, DType.parse(computeDtype), skipModules);
+    QuantizeReport report;
+    try (ProgressLine progress = new ProgressLine(console, "quantizing tensor", 0)) {
+      int[] done = {0};
+      report =
+          CheckpointQuantizer.quantize(
+              model,
+              output,
+              options,
+              tensor -> {
+                console.stop().check();
+                progress.update(++done[0], tensor.name());
+              });
+    }
+    QuantizeAnswer.print(report, console.out());
+    return Answer.of(
+        QuantizeAnswer.json(report)
+            .put("model", model.toString())
+            .put("output", output.toString()));
+  }
+}
