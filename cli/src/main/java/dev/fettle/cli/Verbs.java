@@ -12,6 +12,8 @@ final class Verbs {
         new QuantizeVerb(console),
         new FinetuneVerb(console),
         new MergeVerb(console),
-        new GenerateVerb(console));
+        new EvaluateVerb(console),
+        new GenerateVerb(console),
+        new ChatVerb(console));
   }
 }

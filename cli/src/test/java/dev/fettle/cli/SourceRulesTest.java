@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -14,6 +15,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// Rules of CONTRIBUTING.md that can be seen in the text of the sources and documents.
 class SourceRulesTest {
   private static final int MAX_LINES = 400;
+
+  /// Longer files, each with its own limit and the reason.
+  private static final Map<String, Integer> LONGER =
+      Map.of(
+          "engine/src/main/java/dev/fettle/engine/Tensor.java", 500); // a line per native operation
 
   /// What a document sets in code style and means as a file: `cli/`, `tools/golden/make.py`.
   private static final Pattern PATH = Pattern.compile("[\\w.-]+(/[\\w.-]+)*/?");
@@ -25,7 +31,9 @@ class SourceRulesTest {
     assertThat(Sources.javaFiles()).isNotEmpty();
     for (Path file : Sources.javaFiles()) {
       List<String> lines = Files.readAllLines(file);
-      assertThat(lines).as(name(file)).hasSizeLessThanOrEqualTo(MAX_LINES);
+      assertThat(lines)
+          .as(name(file))
+          .hasSizeLessThanOrEqualTo(LONGER.getOrDefault(name(file), MAX_LINES));
       assertThat(lines).as(name(file)).anyMatch(line -> line.startsWith("package dev.fettle."));
       assertThat(lines).as(name(file)).noneMatch(line -> line.stripLeading().startsWith("/**"));
     }
