@@ -1,4 +1,4 @@
-"""finetune/.../golden/variants/NAME/: adapters written by PEFT that use more of its configuration.
+"""lora/.../golden/variants/NAME/: adapters written by PEFT that use more of its configuration.
 
 Each folder holds adapter_config.json, adapter_model.safetensors and, in logits.safetensors, the float32
 logits of base + adapter and of the merged model: `ids` [1,32], `positions` [4], `adapter` and `merged` [1,4,512].
@@ -74,7 +74,7 @@ def write(folder, options, model_folder, ids, plain):
 
 def main():
     arguments = common.arguments(__doc__)
-    root = common.golden_folder("finetune") / "variants"
+    root = common.golden_folder("lora") / "variants"
     shutil.rmtree(root, ignore_errors=True)
     ids = common.blocks(common.tokens(arguments.model, arguments.text.read_text(), 32), 1, 32)
     with torch.no_grad():

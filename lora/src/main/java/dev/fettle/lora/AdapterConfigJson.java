@@ -3,15 +3,12 @@ package dev.fettle.lora;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.tensor.UserException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// `adapter_config.json` as PEFT writes and reads it.
@@ -31,13 +28,17 @@ final class AdapterConfigJson {
           "target_parameters",
           "alora_invocation_tokens",
           "arrow_config",
+          "megatron_config",
           "kasa_config",
           "monteclora_config",
           "velora_config");
 
+  /// Ways to initialise that leave the base alone.
+  private static final List<String> KEEPS_BASE = List.of("gaussian", "eva", "orthogonal");
+
   private AdapterConfigJson() {}
 
-  /// @param targets the adapted layers' last names, or the regular expression that selected them
+  /// @param selected paths of the adapted layers
   static ObjectNode write(LoraConfig config, List<String> selected) {
     ObjectNode json = Json.object();
     json.put("peft_type", "LORA");
@@ -46,31 +47,19 @@ final class AdapterConfigJson {
     json.put("r", config.r());
     putNumber(json, "lora_alpha", config.loraAlpha());
     json.put("lora_dropout", config.loraDropout());
-    switch (config.targetModules()) {
-      case TargetModules.Regex regex -> json.put("target_modules", regex.pattern().pattern());
-      case TargetModules.Names names -> putStrings(json, names.names());
-      case TargetModules.AllLinear all ->
-          putStrings(
-              json,
-              selected.stream().map(p -> p.substring(p.lastIndexOf('.') + 1)).distinct().toList());
-    }
+    TargetModulesJson.write(json, config.targetModules(), selected);
     json.put("bias", "none");
     json.put("fan_in_fan_out", false);
     json.put("use_rslora", config.useRslora());
     json.put("use_dora", false);
     ObjectNode ranks = json.putObject("rank_pattern");
-    new TreeMap<>(config.rankPattern()).forEach(ranks::put);
+    config.rankPattern().forEach(ranks::put);
     ObjectNode alphas = json.putObject("alpha_pattern");
-    new TreeMap<>(config.alphaPattern()).forEach((name, alpha) -> putNumber(alphas, name, alpha));
+    config.alphaPattern().forEach((name, alpha) -> putNumber(alphas, name, alpha));
     json.putNull("modules_to_save");
     json.put("init_lora_weights", true);
     json.put("inference_mode", true);
     return json;
-  }
-
-  private static void putStrings(ObjectNode json, List<String> names) {
-    ArrayNode array = json.putArray("target_modules");
-    names.forEach(array::add);
   }
 
   /// PEFT's alpha is an integer unless someone set it otherwise.
@@ -95,7 +84,7 @@ final class AdapterConfigJson {
         integer(json, "r", 8, file),
         number(json, "lora_alpha", 8, file),
         number(json, "lora_dropout", 0, file),
-        targetModules(json, file),
+        TargetModulesJson.read(json, file),
         json.path("use_rslora").asBoolean(false),
         pattern(json, "rank_pattern", node -> node.isInt() ? node.asInt() : null, file),
         pattern(json, "alpha_pattern", node -> node.isNumber() ? node.asDouble() : null, file),
@@ -118,6 +107,7 @@ final class AdapterConfigJson {
                 .formatted(file, key, Json.compact(value)));
       }
     }
+    refuseOtherStart(json, file);
     String bias = json.path("bias").asString("none");
     if (!bias.equals("none")) {
       throw new UserException(
@@ -125,7 +115,24 @@ final class AdapterConfigJson {
     }
   }
 
+  /// PiSSA, OLoRA and their like subtract the adapter's start from the base weights when they are
+  /// loaded, so the adapter alone does not say what the model computes.
+  private static void refuseOtherStart(ObjectNode json, Path file) {
+    JsonNode start = json.path("init_lora_weights");
+    if (start.isString() && !KEEPS_BASE.contains(start.asString())) {
+      throw new UserException(
+          "Adapter config %s sets init_lora_weights to '%s', which changes the base weights and is not supported; save the adapter as a plain LoRA with PEFT first (path_initial_model_for_weight_conversion)."
+              .formatted(file, start.asString()));
+    }
+  }
+
   private static int integer(ObjectNode json, String key, int absent, Path file) {
+    JsonNode node = json.path(key);
+    if (node.isNumber() && !node.isInt()) {
+      throw new UserException(
+          "Adapter config %s has %s = %s; expected a whole number."
+              .formatted(file, key, Json.compact(node)));
+    }
     return (int) number(json, key, absent, file);
   }
 
@@ -140,22 +147,6 @@ final class AdapterConfigJson {
               .formatted(file, key, Json.compact(node)));
     }
     return node.asDouble();
-  }
-
-  private static TargetModules targetModules(ObjectNode json, Path file) {
-    JsonNode node = json.path("target_modules");
-    if (node.isString()) {
-      String text = node.asString();
-      return text.equals("all-linear") ? new TargetModules.AllLinear() : TargetModules.regex(text);
-    }
-    if (node.isArray() && !node.isEmpty()) {
-      List<String> names = new ArrayList<>();
-      node.forEach(name -> names.add(name.asString()));
-      return new TargetModules.Names(names.stream().sorted().toList());
-    }
-    throw new UserException(
-        "Adapter config %s has target_modules = %s; expected a list of names or a regular expression."
-            .formatted(file, Json.compact(node)));
   }
 
   private static <T> Map<String, T> pattern(

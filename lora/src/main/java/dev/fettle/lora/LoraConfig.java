@@ -1,8 +1,11 @@
 package dev.fettle.lora;
 
 import dev.fettle.tensor.UserException;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 
 /// The configuration of an adapter; names, meaning and defaults as in PEFT's `LoraConfig`, except
@@ -13,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 /// @param loraDropout probability that an input of A is zeroed while training
 /// @param targetModules which layers are adapted
 /// @param useRslora scale by `lora_alpha / sqrt(r)` instead; Kalajdzievski 2023, arXiv:2312.03732
-/// @param rankPattern layers (names or regular expressions) with another rank
+/// @param rankPattern layers (names or regular expressions) with another rank; of several that
+///   match, the first counts
 /// @param alphaPattern layers with another alpha
 /// @param baseModel path or name of the base model, or null
 public record LoraConfig(
@@ -38,8 +42,14 @@ public record LoraConfig(
     if (!Double.isFinite(loraAlpha) || loraAlpha <= 0) {
       throw new UserException("lora_alpha must be above 0, not " + loraAlpha + ".");
     }
-    rankPattern = Map.copyOf(rankPattern);
-    alphaPattern = Map.copyOf(alphaPattern);
+    rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));
+    alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
+    rankPattern.forEach((name, rank) -> {
+      if (rank < 1) {
+        throw new UserException(
+            "rank_pattern['%s'] must be 1 or more, not %d.".formatted(name, rank));
+      }
+    });
   }
 
   /// An adapter of one rank everywhere.
@@ -69,10 +79,21 @@ public record LoraConfig(
   /// PEFT's rule: the pattern must match the end of the path, at a dot.
   private static <T> @Nullable T lookUp(Map<String, T> patterns, String path) {
     for (Map.Entry<String, T> entry : patterns.entrySet()) {
-      if (Pattern.matches("(.*\\.)?(" + entry.getKey() + ")", path)) {
+      if (matchesTail(entry.getKey(), path)) {
         return entry.getValue();
       }
     }
     return null;
+  }
+
+  private static boolean matchesTail(String pattern, String path) {
+    try {
+      return Pattern.matches("(.*\\.)?(" + pattern + ")", path);
+    } catch (PatternSyntaxException e) {
+      throw new UserException(
+          "The name pattern '%s' of an adapter is not a regular expression: %s."
+              .formatted(pattern, e.getDescription()),
+          e);
+    }
   }
 }

@@ -3,83 +3,157 @@ package dev.fettle.lora;
 import dev.fettle.tensor.UserException;
 import java.util.Collection;
 import java.util.List;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import org.jspecify.annotations.Nullable;
 
-/// Which linear layers get an adapter, as in PEFT's `target_modules`.
+/// Which linear layers get an adapter, with the meaning of PEFT's `target_modules`,
+/// `exclude_modules`, `layers_to_transform` and `layers_pattern`.
 public sealed interface TargetModules {
   /// Every linear layer inside the blocks; PEFT's `all-linear`.
   record AllLinear() implements TargetModules {}
 
   /// Layers whose path is one of these or ends with `.` and one of these.
-  record Names(List<String> names) implements TargetModules {
+  ///
+  /// @param layers restricts the blocks, or null; a path given in full is not restricted
+  record Names(List<String> names, @Nullable Layers layers) implements TargetModules {
     public Names {
       names = List.copyOf(names);
+    }
+
+    /// In every block.
+    public Names(List<String> names) {
+      this(names, null);
     }
   }
 
   /// Layers whose whole path matches.
   record Regex(Pattern pattern) implements TargetModules {}
 
+  /// Layers of `included` that `excluded` does not match.
+  record Except(TargetModules included, TargetModules excluded) implements TargetModules {}
+
+  /// Blocks by number.
+  ///
+  /// @param indices PEFT's `layers_to_transform`, counted from 0
+  /// @param patterns PEFT's `layers_pattern`: names (or regular expressions) of the list that the
+  ///   number is an index of, such as `layers`; empty takes the first number in the path
+  record Layers(List<Integer> indices, List<String> patterns) {
+    private static final Pattern FIRST_NUMBER = Pattern.compile(".*?\\.[^.]*\\.(\\d+)\\.");
+
+    public Layers {
+      indices = List.copyOf(indices);
+      patterns = List.copyOf(patterns);
+    }
+
+    boolean contains(String path) {
+      List<Pattern> tried =
+          patterns.isEmpty()
+              ? List.of(FIRST_NUMBER)
+              : patterns.stream()
+                  .map(p -> compile("layers_pattern", "(?:^|.*?\\.)" + p + "\\.(?<idx>\\d+)\\."))
+                  .toList();
+      for (Pattern pattern : tried) {
+        Matcher matcher = pattern.matcher(path);
+        if (matcher.lookingAt()) {
+          String number = patterns.isEmpty() ? matcher.group(1) : matcher.group("idx");
+          return indices.contains(Integer.valueOf(number));
+        }
+      }
+      return false;
+    }
+  }
+
   /// Reads an option: `all-linear`, names separated by commas, or a regular expression (anything
   /// that holds a character no module name has).
   ///
-  /// @throws UserException if the expression is not valid
+  /// @throws UserException if the text is empty or the expression is not valid
   static TargetModules parse(String text) {
     String trimmed = text.strip();
-    if (trimmed.equals("all-linear")) {
+    if (trimmed.isEmpty()) {
+      throw new UserException(
+          "target_modules is empty; expected all-linear, names such as q_proj,v_proj, or a regular"
+              + " expression.");
+    }
+    if (isAllLinear(trimmed)) {
       return new AllLinear();
     }
-    if (trimmed.matches("[\\w.,\\s-]+") && !trimmed.contains(".*")) {
-      return new Names(List.of(trimmed.split("[,\\s]+")));
+    if (trimmed.matches("[\\w.,\\s-]+")) {
+      return new Names(
+          List.of(trimmed.split("[,\\s]+")).stream().filter(name -> !name.isEmpty()).toList());
     }
     return regex(trimmed);
   }
 
+  static boolean isAllLinear(String text) {
+    return text.equalsIgnoreCase("all-linear");
+  }
+
   /// @throws UserException if the expression is not valid
   static TargetModules regex(String expression) {
+    return new Regex(compile("target_modules", expression));
+  }
+
+  private static Pattern compile(String key, String expression) {
     try {
-      return new Regex(Pattern.compile(expression));
+      return Pattern.compile(expression);
     } catch (PatternSyntaxException e) {
       throw new UserException(
-          "target_modules '"
-              + expression
-              + "' is not a regular expression: "
-              + e.getDescription()
-              + ".",
+          "%s '%s' is not a regular expression: %s.".formatted(key, expression, e.getDescription()),
           e);
     }
   }
 
+  /// Whether a linear layer of the blocks is meant.
   default boolean matches(String path) {
     return switch (this) {
       case AllLinear all -> true;
-      case Names some ->
-          some.names().stream().anyMatch(name -> path.equals(name) || path.endsWith("." + name));
+      case Names some -> some.names().contains(path) || matchesTail(some, path);
       case Regex regex -> regex.pattern().matcher(path).matches();
+      case Except(TargetModules included, TargetModules excluded) ->
+          !excluded.matches(path) && included.matches(path);
     };
+  }
+
+  private static boolean matchesTail(Names some, String path) {
+    return some.names().stream().anyMatch(name -> path.endsWith("." + name))
+        && (some.layers() == null || some.layers().contains(path));
   }
 
   /// The layers of a model that match, in its order.
   ///
-  /// @throws UserException if none does, or if a name matches none
+  /// @param paths the linear layers inside the blocks
+  /// @throws UserException if none matches, if a name matches none, or if something else in the
+  ///   model matches, such as the embedding, on which PEFT would put an adapter or fail
   default List<String> select(Collection<String> paths) {
+    OtherModules.refuse(this, paths);
+    checkNames(paths);
     List<String> selected = paths.stream().filter(this::matches).toList();
-    if (this instanceof Names(List<String> names)) {
-      for (String name : names) {
-        if (paths.stream().noneMatch(new Names(List.of(name))::matches)) {
-          throw new UserException(
-              "target_modules names '%s', which this model does not have as a linear layer; it has %s."
-                  .formatted(name, shortNames(paths)));
-        }
-      }
-    }
     if (selected.isEmpty()) {
       throw new UserException(
           "target_modules '%s' matches no linear layer of this model; it has %s, or use all-linear."
-              .formatted(this, shortNames(paths)));
+              .formatted(text(), shortNames(paths)));
     }
     return selected;
+  }
+
+  private void checkNames(Collection<String> paths) {
+    List<String> names =
+        switch (this) {
+          case Names some -> some.names();
+          case Except(Names some, TargetModules excluded) -> some.names();
+          case Except except -> List.of();
+          case AllLinear all -> List.of();
+          case Regex regex -> List.of();
+        };
+    for (String name : names) {
+      if (paths.stream().noneMatch(new Names(List.of(name))::matches)) {
+        throw new UserException(
+            "target_modules names '%s', which this model does not have as a linear layer; it has %s."
+                .formatted(name, shortNames(paths)));
+      }
+    }
   }
 
   private static String shortNames(Collection<String> paths) {
@@ -87,12 +161,21 @@ public sealed interface TargetModules {
         ", ", paths.stream().map(p -> p.substring(p.lastIndexOf('.') + 1)).distinct().toList());
   }
 
-  /// As it is written on a command line.
+  /// For people: as on a command line, and what restricts it in words.
   default String text() {
     return switch (this) {
       case AllLinear all -> "all-linear";
-      case Names some -> String.join(",", some.names());
+      case Names(List<String> names, @Nullable Layers layers) ->
+          String.join(",", names)
+              + (layers == null
+                  ? ""
+                  : " in "
+                      + (layers.patterns().isEmpty() ? "layers" : layers.patterns())
+                      + " "
+                      + layers.indices());
       case Regex regex -> regex.pattern().pattern();
+      case Except(TargetModules included, TargetModules excluded) ->
+          included.text() + " except " + excluded.text();
     };
   }
 }

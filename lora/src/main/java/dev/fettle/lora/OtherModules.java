@@ -1,0 +1,61 @@
+package dev.fettle.lora;
+
+import dev.fettle.tensor.UserException;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.Set;
+
+/// The modules of a model that are not linear layers of its blocks. PEFT matches `target_modules`
+/// against these too: it then adapts the embedding or the head, and fails on anything else.
+final class OtherModules {
+  private static final Set<String> ADAPTABLE = Set.of("model.embed_tokens", "lm_head");
+
+  private OtherModules() {}
+
+  /// @throws UserException if the targets mean one of them
+  static void refuse(TargetModules targets, Collection<String> linears) {
+    if (!namesModules(targets)) {
+      return;
+    }
+    for (String path : of(linears)) {
+      if (!targets.matches(path)) {
+        continue;
+      }
+      throw new UserException(
+          ADAPTABLE.contains(path)
+              ? "target_modules '%s' matches '%s'; adapters on the embedding or the output head are not supported."
+                  .formatted(targets.text(), path)
+              : "target_modules '%s' also matches '%s', which is not a linear layer; make it match linear layers only, or use all-linear."
+                  .formatted(targets.text(), path));
+    }
+  }
+
+  private static boolean namesModules(TargetModules targets) {
+    return switch (targets) {
+      case TargetModules.AllLinear all -> false;
+      case TargetModules.Names names -> true;
+      case TargetModules.Regex regex -> true;
+      case TargetModules.Except except -> namesModules(except.included());
+    };
+  }
+
+  private static Set<String> of(Collection<String> linears) {
+    Set<String> others = new LinkedHashSet<>(ADAPTABLE);
+    others.add("model.norm");
+    others.add("model.rotary_emb");
+    for (String linear : linears) {
+      String parent = linear;
+      for (int dot = parent.lastIndexOf('.'); dot > 0; dot = parent.lastIndexOf('.')) {
+        parent = parent.substring(0, dot);
+        others.add(parent);
+        if (parent.endsWith(".mlp")) {
+          others.add(parent + ".act_fn");
+        } else if (parent.matches(".*\\.layers\\.\\d+")) {
+          others.add(parent + ".input_layernorm");
+          others.add(parent + ".post_attention_layernorm");
+        }
+      }
+    }
+    return others;
+  }
+}

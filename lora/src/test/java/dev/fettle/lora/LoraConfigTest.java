@@ -1,0 +1,128 @@
+package dev.fettle.lora;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.data.Offset.offset;
+
+import dev.fettle.tensor.UserException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class LoraConfigTest {
+  private static final String PATH = "model.layers.3.self_attn.q_proj";
+
+  /// Those of `peft.LoraConfig()`: r 8, alpha 8, no dropout, no rsLoRA; target_modules of Llama.
+  @Test
+  void missingKeysHavePeftsDefaults(@TempDir Path folder) throws IOException {
+    LoraConfig config = read(folder, "{'peft_type': 'LORA'}");
+    assertThat(config)
+        .isEqualTo(
+            new LoraConfig(
+                8,
+                8,
+                0,
+                new TargetModules.Names(List.of("q_proj", "v_proj")),
+                false,
+                Map.of(),
+                Map.of(),
+                null));
+  }
+
+  @Test
+  void scales() {
+    LoraConfig config = LoraConfig.of(8, 16, new TargetModules.AllLinear());
+    assertThat(config.scaleOf(PATH)).isEqualTo(2);
+    LoraConfig stabilised =
+        new LoraConfig(
+            16, 8, 0, new TargetModules.AllLinear(), true, Map.of("q_proj", 64), Map.of(), null);
+    assertThat(stabilised.rankOf(PATH)).isEqualTo(64);
+    assertThat(stabilised.scaleOf(PATH)).isCloseTo(8 / 8.0, offset(1e-12));
+    assertThat(stabilised.scaleOf("model.layers.3.mlp.up_proj")).isCloseTo(2, offset(1e-12));
+  }
+
+  /// PEFT takes the first key, in the order of the file, that matches a tail of the path.
+  @Test
+  void theFirstPatternCounts(@TempDir Path folder) throws IOException {
+    LoraConfig config =
+        read(
+            folder,
+            "{'peft_type': 'LORA', 'target_modules': ['q_proj'],"
+                + " 'rank_pattern': {'z.*q_proj': 2, 'layers.3.self_attn.q_proj': 5, 'q_proj': 3}}");
+    assertThat(config.rankOf(PATH)).isEqualTo(5);
+    assertThat(config.rankOf("model.layers.2.self_attn.q_proj")).isEqualTo(3);
+    assertThat(config.rankOf("model.layers.2.self_attn.v_proj")).isEqualTo(8);
+    assertThat(config.rankPattern().keySet())
+        .containsExactly("z.*q_proj", "layers.3.self_attn.q_proj", "q_proj");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{'peft_type': 'IA3'} | peft_type 'IA3'; only LORA is supported",
+        "{'peft_type': 'LORA', 'use_dora': true} | use_dora to true, which is not supported",
+        "{'peft_type': 'LORA', 'use_bdlora': {'nblocks': 2}} | use_bdlora",
+        "{'peft_type': 'LORA', 'use_qalora': true} | use_qalora",
+        "{'peft_type': 'LORA', 'modules_to_save': ['lm_head']} | modules_to_save",
+        "{'peft_type': 'LORA', 'trainable_token_indices': [3]} | trainable_token_indices",
+        "{'peft_type': 'LORA', 'layer_replication': [[0, 4], [2, 5]]} | layer_replication",
+        "{'peft_type': 'LORA', 'target_parameters': ['mlp.experts.gate_up_proj']} | target_parameters",
+        "{'peft_type': 'LORA', 'fan_in_fan_out': true} | fan_in_fan_out",
+        "{'peft_type': 'LORA', 'lora_bias': true} | lora_bias",
+        "{'peft_type': 'LORA', 'bias': 'lora_only'} | bias to 'lora_only'; only 'none'",
+        "{'peft_type': 'LORA', 'init_lora_weights': 'pissa_niter_4'} | changes the base weights",
+        "{'peft_type': 'LORA', 'init_lora_weights': 'loftq'} | changes the base weights",
+        "{'peft_type': 'LORA', 'r': 0} | lora_r must be 1 or more",
+        "{'peft_type': 'LORA', 'r': 8.5} | r = 8.5; expected a whole number",
+        "{'peft_type': 'LORA', 'r': 'eight'} | r = \"eight\"; expected a number",
+        "{'peft_type': 'LORA', 'lora_alpha': 0} | lora_alpha must be above 0",
+        "{'peft_type': 'LORA', 'lora_dropout': 1} | lora_dropout must be at least 0 and below 1",
+        "{'peft_type': 'LORA', 'rank_pattern': {'q_proj': 'x'}} | rank_pattern['q_proj'] = \"x\"; expected a number",
+        "{'peft_type': 'LORA', 'rank_pattern': {'q_proj': 0}} | rank_pattern['q_proj'] must be 1 or more"
+      })
+  void refuses(String json, String why, @TempDir Path folder) {
+    assertThatThrownBy(() -> read(folder, json))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining(why);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "lora__llama-3.2-3B-rank32__adapter_config.json | ",
+        "lora__llama-3.2-3B-rank64-rslora__adapter_config.json | ",
+        "lora__llama-3.2-3B-rank32-dora__adapter_config.json | use_dora",
+        "lora__llama-3.2-3B-rank14-target-mlp-bdlora__adapter_config.json | use_bdlora",
+        "ia3__llama-3.2-3B-default__adapter_config.json | IA3"
+      })
+  void realConfigurations(String name, @Nullable String refusal) {
+    Path file = Golden.shared("assets/peft-configs").resolve(name);
+    if (refusal != null) {
+      assertThatThrownBy(() -> AdapterConfigJson.read(file))
+          .isInstanceOf(UserException.class)
+          .hasMessageContaining(refusal);
+      return;
+    }
+    LoraConfig config = AdapterConfigJson.read(file);
+    boolean stabilised = name.contains("rslora");
+    assertThat(config.r()).isEqualTo(stabilised ? 64 : 32);
+    assertThat(config.useRslora()).isEqualTo(stabilised);
+    assertThat(config.scaleOf(PATH)).isCloseTo(stabilised ? 8 : 2, offset(1e-12));
+    assertThat(config.targetModules().text()).isEqualTo("q_proj,v_proj");
+  }
+
+  private static LoraConfig read(Path folder, String json) throws IOException {
+    Path file = folder.resolve("adapter_config.json");
+    Files.writeString(file, json.replace('\'', '"'));
+    return AdapterConfigJson.read(file);
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.lora;
+
+import org.jspecify.annotations.NullMarked;
