@@ -1,11 +1,15 @@
 package dev.fettle.text.jinja;
 
+import dev.fettle.text.jinja.TemplateException.Kind;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// Attributes, items and slices.
 record Access(Budget budget) {
+  /// Names every Python object has and no template may touch.
+  private static final Pattern DUNDER = Pattern.compile("__\\w+__");
 
   /// `target.name`: a method, else an item of that key.
   Value attribute(Value target, String name) {
@@ -21,10 +25,11 @@ record Access(Budget budget) {
   /// `target[key]`: an item, else a method of that name.
   Value item(Value target, Value key) {
     Operators.failIfUndefined(target);
+    budget.spend(target instanceof Value.Str ? Extent.of(target).weight() : 1);
     Value item =
         switch (target) {
           case Value.Dict dict -> dict.entries().get(key);
-          case Value.Seq seq -> seq.kind() == Value.SeqKind.GENERATOR ? null : at(seq.items(), key);
+          case Value.Seq seq -> seq.kind().indexed() ? at(seq.items(), key) : null;
           case Value.Str text -> at(text, key);
           case Value.Undefined _,
               Value.None _,
@@ -55,6 +60,12 @@ record Access(Budget budget) {
   }
 
   private static Value missing(Value target, Value key) {
+    if (key instanceof Value.Str name && DUNDER.matcher(name.value()).matches()) {
+      return new Value.Undefined(
+          "access to attribute '%s' of '%s' object is unsafe."
+              .formatted(name.value(), PythonText.typeName(target)),
+          Kind.SECURITY);
+    }
     String type =
         switch (target) {
           case Value.None _ -> "None";
@@ -89,21 +100,26 @@ record Access(Budget budget) {
     if (!(key instanceof Value.Int || key instanceof Value.Bool)) {
       return null;
     }
-    return at(Operators.iterate(text), key);
+    int size = text.value().codePointCount(0, text.value().length());
+    long index = Operators.integer(key);
+    long place = index < 0 ? index + size : index;
+    return place >= 0 && place < size ? characters(text, (int) place, (int) place + 1) : null;
+  }
+
+  /// Python counts code points, Java UTF-16 units.
+  private static Value characters(Value.Str text, int from, int to) {
+    int start = text.value().offsetByCodePoints(0, from);
+    int end = text.value().offsetByCodePoints(start, to - from);
+    return new Value.Str(text.value().substring(start, end), text.markup());
   }
 
   /// `target[start:stop:step]` with Python's rules for negative and absent bounds.
   Value slice(Value target, Value start, Value stop, Value step) {
+    budget.spend(target instanceof Value.Seq seq ? seq.items().size() : Extent.of(target).weight());
     return switch (target) {
-      case Value.Str text -> {
-        StringBuilder out = new StringBuilder();
-        for (Value c : slice(Operators.iterate(text), start, stop, step)) {
-          out.append(PythonText.str(c));
-        }
-        yield new Value.Str(out.toString(), text.markup());
-      }
+      case Value.Str text -> slice(text, start, stop, step);
       case Value.Seq seq -> {
-        if (seq.kind() == Value.SeqKind.GENERATOR || seq.kind() == Value.SeqKind.DICT_VIEW) {
+        if (!seq.kind().indexed()) {
           throw TemplateException.type(
               "'" + PythonText.typeName(seq) + "' object is not subscriptable");
         }
@@ -120,6 +136,20 @@ record Access(Budget budget) {
           LoopContext _ ->
           Value.Undefined.of(PythonText.typeName(target) + " object has no element slice");
     };
+  }
+
+  private static Value slice(Value.Str text, Value start, Value stop, Value step) {
+    int size = text.value().codePointCount(0, text.value().length());
+    if (step instanceof Value.None) {
+      int from = (int) bound(start, size, 0, size, 0);
+      int to = (int) bound(stop, size, 0, size, size);
+      return characters(text, from, Math.max(from, to));
+    }
+    StringBuilder out = new StringBuilder();
+    for (Value c : slice(Operators.iterate(text), start, stop, step)) {
+      out.append(PythonText.str(c));
+    }
+    return new Value.Str(out.toString(), text.markup());
   }
 
   private static List<Value> slice(List<Value> items, Value start, Value stop, Value step) {

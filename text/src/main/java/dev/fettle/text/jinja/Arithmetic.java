@@ -33,7 +33,10 @@ record Arithmetic(Budget budget) {
     if (left instanceof Value.Str a && right instanceof Value.Str b) {
       return concat(a, b);
     }
-    if (left instanceof Value.Seq a && right instanceof Value.Seq b && a.kind() == b.kind()) {
+    if (left instanceof Value.Seq a
+        && right instanceof Value.Seq b
+        && a.kind() == b.kind()
+        && a.kind().indexed()) {
       budget.spend(a.items().size() + b.items().size());
       List<Value> items = new ArrayList<>(a.items());
       items.addAll(b.items());
@@ -75,7 +78,7 @@ record Arithmetic(Budget budget) {
       budget.allowText(text.value().length(), count);
       return new Value.Str(text.value().repeat((int) count), text.markup());
     }
-    if (subject instanceof Value.Seq seq && seq.kind() != Value.SeqKind.GENERATOR) {
+    if (subject instanceof Value.Seq seq && seq.kind().indexed()) {
       budget.allowText(seq.items().size(), count);
       List<Value> items = new ArrayList<>();
       for (long i = 0; i < count; i++) {

@@ -56,7 +56,7 @@ final class Budget {
     if (value instanceof Value.Str text) {
       allowText(text.value().length(), 1);
     } else if (value instanceof Value.Seq seq) {
-      spend(seq.items().size() / TEXT_PER_STEP);
+      spend(seq.items().size());
     }
     return value;
   }

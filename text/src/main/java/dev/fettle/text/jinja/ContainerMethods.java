@@ -21,7 +21,7 @@ final class ContainerMethods {
     if (self.kind() == Value.SeqKind.LIST && LIST_CHANGES.contains(name)) {
       return unsafe(self, name);
     }
-    if (self.kind() != Value.SeqKind.LIST && self.kind() != Value.SeqKind.TUPLE) {
+    if (!self.kind().indexed()) {
       return null;
     }
     return switch (name) {
@@ -39,9 +39,13 @@ final class ContainerMethods {
     Value.Function.Body body =
         switch (name) {
           case "get" -> a -> get(self, a);
-          case "keys" -> _ -> view(new ArrayList<>(self.entries().keySet()));
-          case "values" -> _ -> view(new ArrayList<>(self.entries().values()));
-          case "items" -> _ -> view(items(self));
+          case "keys" ->
+              _ -> new Value.Seq(new ArrayList<>(self.entries().keySet()), Value.SeqKind.DICT_KEYS);
+          case "values" ->
+              _ ->
+                  new Value.Seq(
+                      new ArrayList<>(self.entries().values()), Value.SeqKind.DICT_VALUES);
+          case "items" -> _ -> new Value.Seq(items(self), Value.SeqKind.DICT_ITEMS);
           case "copy" -> _ -> new Value.Dict(new LinkedHashMap<>(self.entries()));
           default -> null;
         };
@@ -53,10 +57,6 @@ final class ContainerMethods {
     List<Value> items = new ArrayList<>();
     dict.entries().forEach((key, value) -> items.add(Value.tuple(key, value)));
     return items;
-  }
-
-  private static Value view(List<Value> items) {
-    return new Value.Seq(items, Value.SeqKind.DICT_VIEW);
   }
 
   private static Value get(Value.Dict dict, Arguments arguments) {

@@ -116,18 +116,18 @@ final class Evaluator {
   Value filter(String name, Value value, Arguments arguments) {
     Filters.Filter filter = Filters.find(name);
     if (filter == null) {
-      throw new TemplateException(Kind.TEMPLATE_ERROR, "No filter named '" + name + "'.");
+      throw new TemplateException(Kind.ASSERTION, "No filter named '" + name + "'.");
     }
-    budget.spend(1);
+    budget.spend(value instanceof Value.Str ? Extent.of(value).weight() : 1);
     return budget.charge(filter.apply(value, arguments, this));
   }
 
   boolean test(String name, Value value, Arguments arguments) {
     Tests.Test test = Tests.find(name);
     if (test == null) {
-      throw new TemplateException(Kind.TEMPLATE_ERROR, "No test named '" + name + "'.");
+      throw new TemplateException(Kind.ASSERTION, "No test named '" + name + "'.");
     }
-    budget.spend(1);
+    arguments.all().forEach(argument -> budget.spend(Extent.of(argument).weight()));
     return test.holds(value, arguments);
   }
 
@@ -184,6 +184,7 @@ final class Evaluator {
     Value left = evaluate(comparison.first(), scope);
     for (Link link : comparison.links()) {
       Value right = evaluate(link.right(), scope);
+      budget.spend(Operators.comparisonCost(link.relation(), left, right));
       if (!Operators.compare(link.relation(), left, right)) {
         return false;
       }

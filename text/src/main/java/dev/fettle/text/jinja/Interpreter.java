@@ -80,9 +80,6 @@ final class Interpreter {
   }
 
   private void print(Value value) {
-    if (value instanceof Value.Undefined undefined && undefined.kind() != Kind.UNDEFINED) {
-      throw undefined.error();
-    }
     output.write(PythonText.str(value));
   }
 
@@ -108,6 +105,7 @@ final class Interpreter {
             : null;
     LoopContext context = new LoopContext(items, depth, recurse);
     for (Value item : items) {
+      budget.spend(1);
       context.advance();
       Scope inner = new Scope(scope);
       inner.set("loop", context);
@@ -124,6 +122,7 @@ final class Interpreter {
     }
     List<Value> accepted = new ArrayList<>();
     for (Value item : items) {
+      budget.spend(1);
       Scope inner = new Scope(scope);
       assign(loop.target(), item, inner);
       if (evaluator.truth(loop.condition(), inner)) {
@@ -143,22 +142,33 @@ final class Interpreter {
       case Target.NamespaceAttribute attribute -> {
         if (!(scope.get(attribute.namespace()) instanceof Value.Namespace namespace)) {
           throw new TemplateException(
-              Kind.TEMPLATE_ERROR, "cannot assign attribute on non-namespace object");
+              Kind.RUNTIME, "cannot assign attribute on non-namespace object");
         }
         namespace.attributes().put(attribute.attribute(), value);
       }
       case Target.Unpack unpack -> {
-        List<Value> values = Operators.iterate(value);
-        if (values.size() != unpack.targets().size()) {
-          throw TemplateException.value(
-              "expected %d values to unpack, found %d"
-                  .formatted(unpack.targets().size(), values.size()));
-        }
+        List<Value> values = unpacked(value, unpack.targets().size());
         for (int i = 0; i < values.size(); i++) {
           assign(unpack.targets().get(i), values.get(i), scope);
         }
       }
     }
+  }
+
+  private static List<Value> unpacked(Value value, int expected) {
+    if (Operators.isNumber(value) || value instanceof Value.None) {
+      throw TemplateException.type(
+          "cannot unpack non-iterable " + PythonText.typeName(value) + " object");
+    }
+    List<Value> values = Operators.iterate(value);
+    if (values.size() > expected) {
+      throw TemplateException.value("too many values to unpack (expected " + expected + ")");
+    }
+    if (values.size() < expected) {
+      throw TemplateException.value(
+          "not enough values to unpack (expected %d, got %d)".formatted(expected, values.size()));
+    }
+    return values;
   }
 
   private Flow with(Statement.With with, Scope scope) {

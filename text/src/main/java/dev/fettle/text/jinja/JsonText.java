@@ -60,9 +60,7 @@ final class JsonText {
       case Value.Real number -> out.append(real(number.value()));
       case Value.Str text -> string(text.value());
       case Value.Dict dict -> object(dict, depth);
-      case Value.Seq seq
-          when seq.kind() == Value.SeqKind.LIST || seq.kind() == Value.SeqKind.TUPLE ->
-          array(seq.items(), depth);
+      case Value.Seq seq when seq.kind().indexed() -> array(seq.items(), depth);
       case Value.Seq _, Value.Undefined _, Value.Namespace _, Value.Function _, LoopContext _ ->
           throw TemplateException.type(
               "Object of type " + PythonText.typeName(value) + " is not JSON serializable");

@@ -7,6 +7,9 @@ import org.jspecify.annotations.Nullable;
 
 /// Truth, order, membership and iteration of values.
 final class Operators {
+  /// Longest string that is taken apart, at some fifty bytes per character.
+  private static final int MAX_CHARACTERS = 1_000_000;
+
   private Operators() {}
 
   static boolean truth(Value value) {
@@ -32,6 +35,18 @@ final class Operators {
       case GREATER_OR_EQUAL -> order(">=", left, right) >= 0;
       case IN -> contains(right, left);
       case NOT_IN -> !contains(right, left);
+    };
+  }
+
+  /// How many values [#compare] may visit.
+  static long comparisonCost(Relation relation, Value left, Value right) {
+    long smaller = Math.min(Extent.of(left).weight(), Extent.of(right).weight());
+    return switch (relation) {
+      case EQUAL, NOT_EQUAL, LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL -> smaller;
+      case IN, NOT_IN ->
+          right instanceof Value.Seq seq
+              ? seq.items().size() * smaller
+              : right instanceof Value.Str ? Extent.of(right).weight() : 1;
     };
   }
 
@@ -155,6 +170,9 @@ final class Operators {
       case Value.Undefined _ -> List.of();
       case Value.Seq seq -> seq.items();
       case Value.Dict dict -> List.copyOf(dict.entries().keySet());
+      case Value.Str text when text.value().length() > MAX_CHARACTERS ->
+          throw new TemplateException(
+              TemplateException.Kind.LIMIT, "a loop over more than a million characters");
       case Value.Str text ->
           text.value().codePoints().mapToObj(c -> Value.of(Character.toString(c))).toList();
       case Value.None _,

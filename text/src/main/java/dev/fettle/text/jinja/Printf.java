@@ -50,17 +50,22 @@ final class Printf {
         yield text.substring(0, Math.min(limit, text.length()));
       }
       case "r" -> PythonText.repr(value);
-      case "d", "i" -> signed(matcher, Long.toString((long) number(value)));
-      case "x" -> Long.toHexString((long) number(value));
+      case "d", "i" -> signed(matcher, Long.toString(integer(matcher, value)));
+      case "x" -> Long.toHexString(integer(matcher, value));
       case "f" ->
           signed(
               matcher,
-              new BigDecimal(number(value))
+              new BigDecimal(number(value, "must be real number"))
                   .setScale(precision == null ? 6 : width(precision), RoundingMode.HALF_EVEN)
                   .toPlainString());
       default ->
           throw TemplateException.value("unsupported format character '" + matcher.group(4) + "'");
     };
+  }
+
+  private static long integer(Matcher matcher, Value value) {
+    String format = "%" + matcher.group(4) + " format: a real number is required";
+    return value instanceof Value.Int number ? number.value() : (long) number(value, format);
   }
 
   private static String signed(Matcher matcher, String number) {
@@ -89,9 +94,9 @@ final class Printf {
     return width;
   }
 
-  private static double number(Value value) {
+  private static double number(Value value, String message) {
     if (!Operators.isNumber(value)) {
-      throw TemplateException.type("a real number is required, not " + PythonText.typeName(value));
+      throw TemplateException.type(message + ", not " + PythonText.typeName(value));
     }
     return Operators.real(value);
   }

@@ -32,7 +32,11 @@ final class PythonText {
   }
 
   private static String element(Value value) {
-    return value instanceof Value.Undefined ? "Undefined" : repr(value);
+    return switch (value) {
+      case Value.Undefined _ -> "Undefined";
+      case Value.Str text when text.markup() -> "Markup(" + repr(value) + ")";
+      default -> repr(value);
+    };
   }
 
   private static String sequence(Value.Seq seq) {
@@ -40,7 +44,7 @@ final class PythonText {
     return switch (seq.kind()) {
       case LIST -> "[" + items + "]";
       case TUPLE -> seq.items().size() == 1 ? "(" + items + ",)" : "(" + items + ")";
-      case DICT_VIEW -> "dict_view([" + items + "])";
+      case DICT_KEYS, DICT_VALUES, DICT_ITEMS -> seq.kind().typeName + "([" + items + "])";
       case GENERATOR -> "<generator object>";
     };
   }
@@ -54,13 +58,7 @@ final class PythonText {
       case Value.Int _ -> "int";
       case Value.Real _ -> "float";
       case Value.Str text -> text.markup() ? "Markup" : "str";
-      case Value.Seq seq ->
-          switch (seq.kind()) {
-            case LIST -> "list";
-            case TUPLE -> "tuple";
-            case DICT_VIEW -> "dict_view";
-            case GENERATOR -> "generator";
-          };
+      case Value.Seq seq -> seq.kind().typeName;
       case Value.Dict _ -> "dict";
       case Value.Namespace _ -> "Namespace";
       case Value.Function _ -> "function";

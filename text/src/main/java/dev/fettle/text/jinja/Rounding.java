@@ -3,8 +3,8 @@ package dev.fettle.text.jinja;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 
-/// The `round` filter: the result is a float, halves go to the even neighbour of the exact binary
-/// value, as in Python's `round`.
+/// The `round` filter: halves go to the even neighbour of the exact binary value, as in Python's
+/// `round`.
 final class Rounding {
   private static final int MAX_PRECISION = 300;
 
@@ -26,6 +26,9 @@ final class Rounding {
           default ->
               throw TemplateException.value("method must be common, ceil or floor, not " + method);
         };
+    if (mode == RoundingMode.HALF_EVEN && !(value instanceof Value.Real) && precision >= 0) {
+      return Value.of(Operators.integer(value));
+    }
     double number = Operators.real(value);
     if (!Double.isFinite(number) || Math.abs(precision) > MAX_PRECISION) {
       return new Value.Real(number);

@@ -25,7 +25,7 @@ final class SequenceFilters {
       case "last" -> (v, _, _) -> last(Operators.iterate(v));
       case "join" -> SequenceFilters::join;
       case "items" -> (v, _, _) -> items(v);
-      case "dictsort" -> (v, a, _) -> dictSort(v, a);
+      case "dictsort" -> SequenceFilters::dictSort;
       case "map" -> SequenceFilters::map;
       case "select" -> (v, a, e) -> filtered(v, test(a, e));
       case "reject" -> (v, a, e) -> filtered(v, test(a, e).negate());
@@ -68,7 +68,8 @@ final class SequenceFilters {
     };
   }
 
-  private static Value dictSort(Value value, Arguments arguments) {
+  private static Value dictSort(Value value, Arguments arguments, Evaluator evaluator) {
+    evaluator.budget().spend(Extent.of(value).weight());
     if (!(value instanceof Value.Dict dict)) {
       Operators.failIfUndefined(value);
       throw TemplateException.type("dictsort needs a mapping, not " + PythonText.typeName(value));
@@ -126,16 +127,23 @@ final class SequenceFilters {
   }
 
   private static Value sort(Value value, Arguments arguments, Evaluator evaluator) {
-    Comparator<Value> order =
-        comparing(
-            attribute(arguments.get(2, "attribute"), evaluator),
-            arguments.flag(1, "case_sensitive", false));
+    evaluator.budget().spend(Extent.of(value).weight());
+    boolean caseSensitive = arguments.flag(1, "case_sensitive", false);
+    Value paths = arguments.get(2, "attribute");
+    Comparator<Value> order = comparing(attribute(null, evaluator), caseSensitive);
+    if (paths != null) {
+      order = (_, _) -> 0;
+      for (String path : PythonText.str(paths).split(",", -1)) {
+        order = order.thenComparing(comparing(attribute(Value.of(path), evaluator), caseSensitive));
+      }
+    }
     List<Value> items = new ArrayList<>(Operators.iterate(value));
     items.sort(arguments.flag(0, "reverse", false) ? order.reversed() : order);
     return Value.list(items);
   }
 
   private static Value unique(Value value, Arguments arguments, Evaluator evaluator) {
+    evaluator.budget().spend(Extent.of(value).weight());
     boolean caseSensitive = arguments.flag(0, "case_sensitive", false);
     UnaryOperator<Value> key = attribute(arguments.get(1, "attribute"), evaluator);
     Set<Value> seen = new HashSet<>();
@@ -160,6 +168,7 @@ final class SequenceFilters {
 
   private static Value extreme(
       Value value, Arguments arguments, Evaluator evaluator, int direction) {
+    evaluator.budget().spend(Extent.of(value).weight());
     Comparator<Value> order =
         comparing(
             attribute(arguments.get(1, "attribute"), evaluator),

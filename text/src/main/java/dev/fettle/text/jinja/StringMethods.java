@@ -11,6 +11,7 @@ record StringMethods(Value.Str self, Budget budget) {
   /// The method of this name bound to `self`, or null.
   static @Nullable Value find(Value.Str self, String name, Budget budget) {
     Value.Function.Body body = new StringMethods(self, budget).body(name);
+    budget.spend(Extent.of(self).weight());
     return body == null ? null : new Value.Function(name, body);
   }
 
@@ -171,7 +172,7 @@ record StringMethods(Value.Str self, Budget budget) {
     String rest = PythonText.stripStart(text, null);
     while (!rest.isEmpty()) {
       if (limit >= 0 && words.size() == limit) {
-        words.add(PythonText.stripEnd(rest, null));
+        words.add(rest);
         break;
       }
       int end = 0;

@@ -10,6 +10,9 @@ public final class TemplateException extends RuntimeException {
   /// Python's error classes, as far as templates meet them.
   public enum Kind {
     TEMPLATE_ERROR("TemplateError"),
+    /// No filter or test of that name.
+    ASSERTION("TemplateAssertionError"),
+    RUNTIME("TemplateRuntimeError"),
     SYNTAX("TemplateSyntaxError"),
     UNDEFINED("UndefinedError"),
     SECURITY("SecurityError"),

@@ -65,7 +65,7 @@ final class Tests {
   private static boolean isSequence(Value value) {
     return switch (value) {
       case Value.Str _, Value.Dict _, Value.Undefined _ -> true;
-      case Value.Seq seq -> seq.kind() == Value.SeqKind.LIST || seq.kind() == Value.SeqKind.TUPLE;
+      case Value.Seq seq -> seq.kind().indexed();
       case Value.None _,
           Value.Bool _,
           Value.Int _,

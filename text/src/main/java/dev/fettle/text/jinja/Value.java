@@ -2,6 +2,7 @@ package dev.fettle.text.jinja;
 
 import dev.fettle.text.jinja.TemplateException.Kind;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -64,17 +65,89 @@ public sealed interface Value
     }
   }
 
-  /// @param kind what Python made of it; a generator has no length and no items by number
-  record Seq(List<Value> items, SeqKind kind) implements Value {}
+  /// A list, or what Python makes of one. Immutable.
+  final class Seq implements Value {
+    private final List<Value> items;
+    private final SeqKind kind;
+    private final Extent extent;
 
-  enum SeqKind {
-    LIST,
-    TUPLE,
-    DICT_VIEW,
-    GENERATOR
+    Seq(List<? extends Value> items, SeqKind kind) {
+      this.items = List.copyOf(items);
+      this.kind = kind;
+      this.extent = Extent.around(this.items);
+    }
+
+    List<Value> items() {
+      return items;
+    }
+
+    SeqKind kind() {
+      return kind;
+    }
+
+    Extent extent() {
+      return extent;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Seq that && kind == that.kind && items.equals(that.items);
+    }
+
+    @Override
+    public int hashCode() {
+      return items.hashCode();
+    }
   }
 
-  record Dict(SequencedMap<Value, Value> entries) implements Value {}
+  enum SeqKind {
+    LIST("list"),
+    TUPLE("tuple"),
+    DICT_KEYS("dict_keys"),
+    DICT_VALUES("dict_values"),
+    DICT_ITEMS("dict_items"),
+    GENERATOR("generator");
+
+    final String typeName;
+
+    SeqKind(String typeName) {
+      this.typeName = typeName;
+    }
+
+    /// Whether its items can be had by number.
+    boolean indexed() {
+      return this == LIST || this == TUPLE;
+    }
+  }
+
+  /// Keys and values in the order they came. Never changed once made.
+  final class Dict implements Value {
+    private final SequencedMap<Value, Value> entries;
+    private final Extent extent;
+
+    Dict(SequencedMap<Value, Value> entries) {
+      this.entries = Collections.unmodifiableSequencedMap(entries);
+      entries.keySet().forEach(Dict::requireHashable);
+      Extent keys = Extent.around(entries.keySet());
+      Extent values = Extent.around(entries.values());
+      this.extent =
+          new Extent(Math.max(keys.depth(), values.depth()), keys.weight() + values.weight());
+    }
+
+    private static void requireHashable(Value key) {
+      if (key instanceof Dict || (key instanceof Seq seq && seq.kind() == SeqKind.LIST)) {
+        throw TemplateException.type("unhashable type: '" + PythonText.typeName(key) + "'");
+      }
+    }
+
+    SequencedMap<Value, Value> entries() {
+      return entries;
+    }
+
+    Extent extent() {
+      return extent;
+    }
+  }
 
   /// What `namespace()` makes: the only thing a template can change.
   final class Namespace implements Value {
@@ -105,7 +178,7 @@ public sealed interface Value
   }
 
   static Value list(List<? extends Value> items) {
-    return new Seq(List.copyOf(items), SeqKind.LIST);
+    return new Seq(items, SeqKind.LIST);
   }
 
   static Value tuple(Value... items) {
@@ -113,7 +186,7 @@ public sealed interface Value
   }
 
   static Value generator(List<? extends Value> items) {
-    return new Seq(List.copyOf(items), SeqKind.GENERATOR);
+    return new Seq(items, SeqKind.GENERATOR);
   }
 
   static Value dict(SequencedMap<String, ? extends Value> entries) {
