@@ -1,7 +1,6 @@
 package dev.fettle.cli;
 
 import dev.fettle.checkpoint.Json;
-import dev.fettle.finetune.FinetuneRequest;
 import dev.fettle.finetune.RunRecord;
 import dev.fettle.finetune.TrainingListener.ValidationLoss;
 import java.io.PrintStream;
@@ -12,7 +11,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class FinetuneAnswer {
   private FinetuneAnswer() {}
 
-  static void print(FinetuneRequest request, RunRecord record, PrintStream out) {
+  static void print(String what, RunRecord record, PrintStream out) {
     if (record.interrupted()) {
       out.println(
           "stopped after step %d; the same command with --resume goes on"
@@ -23,7 +22,7 @@ final class FinetuneAnswer {
         "%d steps of %s: loss %s -> %s%s"
             .formatted(
                 record.steps(),
-                request.method().text(),
+                what,
                 Units.fixed(record.losses().getFirst(), 4),
                 Units.fixed(record.losses().getLast(), 4),
                 validation(record)));
@@ -46,12 +45,10 @@ final class FinetuneAnswer {
         .formatted(Units.fixed(last.loss(), 4), record.bestStep());
   }
 
-  static ObjectNode json(FinetuneRequest request, RunRecord record) {
+  static ObjectNode json(RunRecord record) {
     ObjectNode json =
         Json.object()
-            .put("model", request.model().toString())
             .put("output", record.output().toString())
-            .put("method", request.method().text())
             .put("steps", record.steps())
             .put("interrupted", record.interrupted())
             .put("trained_parameters", record.trainedParameters())

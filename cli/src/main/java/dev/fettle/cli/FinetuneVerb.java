@@ -86,9 +86,13 @@ final class FinetuneVerb extends Verb {
     try (TrainingProgress progress = new TrainingProgress(console)) {
       record = Finetune.run(request, progress);
     }
-    FinetuneAnswer.print(request, record, console.out());
+    FinetuneAnswer.print(request.method().text(), record, console.out());
     int exitCode = record.interrupted() ? Cli.STOPPED : Cli.OK;
-    return new Answer(FinetuneAnswer.json(request, record), exitCode);
+    return new Answer(
+        FinetuneAnswer.json(record)
+            .put("model", model.toString())
+            .put("method", request.method().text()),
+        exitCode);
   }
 
   private FinetuneRequest request() {

@@ -2,6 +2,7 @@ package dev.fettle.cli;
 
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.lora.TargetModules;
+import dev.fettle.quantize.CheckpointInspection;
 import dev.fettle.tensor.UserException;
 import java.util.HashSet;
 import java.util.List;
@@ -19,19 +20,18 @@ record LoraCount(int rank, TargetModules targets, int modules, long parameters) 
     }
     Set<String> selected =
         new HashSet<>(targets.select(linears.stream().map(LinearModule::name).toList()));
-    long parameters = 0;
-    for (LinearModule linear : linears) {
-      if (selected.contains(linear.name())) {
-        int smaller = Math.min(linear.inFeatures(), linear.outFeatures());
-        if (rank > smaller) {
-          throw new UserException(
-              "--lora-r %d is larger than %s, which is %d × %d; choose at most %d."
-                  .formatted(
-                      rank, linear.name(), linear.outFeatures(), linear.inFeatures(), smaller));
-        }
-        parameters += (long) rank * (linear.inFeatures() + linear.outFeatures());
+    List<LinearModule> adapted =
+        linears.stream().filter(linear -> selected.contains(linear.name())).toList();
+    for (LinearModule linear : adapted) {
+      int smaller = Math.min(linear.inFeatures(), linear.outFeatures());
+      if (rank > smaller) {
+        throw new UserException(
+            "--lora-r %d is larger than %s, which is %d × %d; choose at most %d."
+                .formatted(
+                    rank, linear.name(), linear.outFeatures(), linear.inFeatures(), smaller));
       }
     }
-    return new LoraCount(rank, targets, selected.size(), parameters);
+    long parameters = CheckpointInspection.loraParameters(adapted, rank);
+    return new LoraCount(rank, targets, adapted.size(), parameters);
   }
 }
