@@ -1,5 +1,8 @@
 package dev.fettle.cli;
 
+import dev.fettle.checkpoint.Architecture;
+import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.finetune.Finetune;
 import dev.fettle.finetune.FinetuneRequest;
 import dev.fettle.finetune.RunRecord;
@@ -7,6 +10,7 @@ import dev.fettle.finetune.TrainingMethod;
 import dev.fettle.tensor.DType;
 import dev.fettle.text.DatasetOptions;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -98,6 +102,9 @@ final class FinetuneVerb extends Verb {
   private FinetuneRequest request() {
     TrainingMethod chosen = TrainingMethod.parse(method);
     DatasetOptions options = dataset.options();
+    if (chosen.usesAdapter() && lora.initialAdapter == null) {
+      checkRank();
+    }
     return new FinetuneRequest(
         model,
         data,
@@ -111,5 +118,13 @@ final class FinetuneVerb extends Verb {
         training.options(),
         output,
         resume);
+  }
+
+  /// A rank larger than a layer would train more than the layer itself.
+  private void checkRank() {
+    try (CheckpointFolder checkpoint = CheckpointFolder.open(model)) {
+      List<LinearModule> linears = Architecture.of(checkpoint.config()).linears();
+      LoraCount.of(lora.r, lora.config().targetModules(), linears);
+    }
   }
 }

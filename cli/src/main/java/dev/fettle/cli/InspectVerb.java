@@ -53,17 +53,24 @@ final class InspectVerb extends Verb {
   Answer run(Console console) {
     try (CheckpointFolder checkpoint = CheckpointFolder.open(model)) {
       CheckpointInspection inspection = CheckpointInspection.of(checkpoint);
-      printSummary(console, inspection);
-      printTensors(console, checkpoint, inspection);
       ObjectNode json = json(checkpoint, inspection);
-      if (loraR != null) {
-        TargetModules targets = TargetModules.parse(targetModules);
-        LoraCount lora = LoraCount.of(loraR, targets, inspection.architecture().linears());
-        printLora(console, lora, inspection.parameters());
-        json.set("lora", json(lora));
+      if (loraR == null) {
+        print(console, checkpoint, inspection);
+        return Answer.of(json);
       }
+      TargetModules targets = TargetModules.parse(targetModules);
+      LoraCount lora = LoraCount.of(loraR, targets, inspection.architecture().linears());
+      print(console, checkpoint, inspection);
+      printLora(console, lora, inspection.parameters());
+      json.set("lora", json(lora));
       return Answer.of(json);
     }
+  }
+
+  private void print(
+      Console console, CheckpointFolder checkpoint, CheckpointInspection inspection) {
+    printSummary(console, inspection);
+    printTensors(console, checkpoint, inspection);
   }
 
   private void printSummary(Console console, CheckpointInspection inspection) {

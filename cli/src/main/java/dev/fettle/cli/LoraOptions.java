@@ -33,6 +33,12 @@ final class LoraOptions {
   String targetModules = "all-linear";
 
   @Option(
+      names = "--exclude-modules",
+      paramLabel = "MODULES",
+      description = "Layers to leave out of these; the same forms.")
+  @Nullable String excludeModules;
+
+  @Option(
       names = "--use-rslora",
       description = "Scale by alpha / sqrt(r) instead (rank-stabilised LoRA).")
   boolean useRslora;
@@ -44,7 +50,13 @@ final class LoraOptions {
   @Nullable Path initialAdapter;
 
   LoraConfig config() {
-    TargetModules targets = TargetModules.parse(targetModules);
-    return new LoraConfig(r, alpha, dropout, targets, useRslora, Map.of(), Map.of(), null);
+    return new LoraConfig(r, alpha, dropout, targets(), useRslora, Map.of(), Map.of(), null);
+  }
+
+  private TargetModules targets() {
+    TargetModules included = TargetModules.parse(targetModules);
+    return excludeModules == null
+        ? included
+        : new TargetModules.Except(included, TargetModules.parse(excludeModules));
   }
 }
