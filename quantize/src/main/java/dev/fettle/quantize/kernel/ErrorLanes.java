@@ -2,28 +2,29 @@ package dev.fettle.quantize.kernel;
 
 import static dev.fettle.tensor.HostTensor.F32_LAYOUT;
 
+import dev.fettle.tensor.kernel.VectorSupport;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Error sums in sixteen float32 lanes. Each lane adds a few hundred numbers before the lanes are
-/// added in float64, so the relative error stays near 1e-6.
+/// Error sums in float32 lanes. Each lane adds a few hundred numbers before the lanes are added in
+/// float64, so the relative error stays near 1e-6.
 final class ErrorLanes {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
+  private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
 
   private ErrorLanes() {}
 
   static void add(MemorySegment exact, MemorySegment approximate, int count, ErrorSums sums) {
-    int bound = count & -16;
+    int bound = count & -VectorSupport.LANES;
     FloatVector squaredError = FloatVector.zero(FLOATS);
     FloatVector squaredExact = FloatVector.zero(FLOATS);
     FloatVector squaredApproximate = FloatVector.zero(FLOATS);
     FloatVector product = FloatVector.zero(FLOATS);
     FloatVector maxError = FloatVector.zero(FLOATS);
-    for (long i = 0; i < bound; i += 16) {
+    for (long i = 0; i < bound; i += VectorSupport.LANES) {
       FloatVector w = FloatVector.fromMemorySegment(FLOATS, exact, 4 * i, ORDER);
       FloatVector q = FloatVector.fromMemorySegment(FLOATS, approximate, 4 * i, ORDER);
       FloatVector error = w.sub(q);

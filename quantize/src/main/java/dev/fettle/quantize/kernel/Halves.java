@@ -3,6 +3,7 @@ package dev.fettle.quantize.kernel;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
+import dev.fettle.tensor.kernel.VectorSupport;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
@@ -18,7 +19,7 @@ final class Halves {
     IntVector magnitude = half.and(0x7FFF);
     IntVector shifted = magnitude.lanewise(LSHL, 13);
     FloatVector tiny =
-        ((FloatVector) magnitude.convertShape(VectorOperators.I2F, FloatVector.SPECIES_512, 0))
+        ((FloatVector) magnitude.convertShape(VectorOperators.I2F, VectorSupport.FLOATS, 0))
             .mul(0x1p-24f);
     VectorMask<Integer> isTiny = magnitude.compare(VectorOperators.LT, 0x0400);
     VectorMask<Integer> isSpecial = magnitude.compare(VectorOperators.GE, 0x7C00);

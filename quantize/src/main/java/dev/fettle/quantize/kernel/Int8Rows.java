@@ -4,6 +4,7 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.kernel.VectorSupport;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -14,13 +15,15 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// One row between numbers and 8-bit integers, sixteen at a time.
+/// One row between numbers and 8-bit integers, a vector at a time.
 final class Int8Rows {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
-  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_512;
-  private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_256;
-  private static final VectorSpecies<Byte> BYTES = ByteVector.SPECIES_128;
+  private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
+  private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
+  private static final VectorSpecies<Short> SHORTS = VectorSupport.HALF_SHORTS;
+  private static final VectorSpecies<Byte> BYTES = VectorSupport.QUARTER_BYTES;
+
+  private static final int LANES = VectorSupport.LANES;
 
   /// Adding this leaves a small number, rounded to nearest even, in the low bits of the sum.
   private static final float TO_INTEGER = 0x1.8p23f;
@@ -31,22 +34,22 @@ final class Int8Rows {
 
   static void dequantize(
       MemorySegment codes, float absmax, long count, DType target, MemorySegment out) {
-    long bound = count & -16;
+    long bound = count & -LANES;
     switch (target) {
       case F32 -> {
-        for (long i = 0; i < bound; i += 16) {
+        for (long i = 0; i < bound; i += LANES) {
           numbers(codes, i, absmax).intoMemorySegment(out, 4 * i, ORDER);
         }
       }
       case BF16 -> {
-        for (long i = 0; i < bound; i += 16) {
+        for (long i = 0; i < bound; i += LANES) {
           IntVector bits = numbers(codes, i, absmax).reinterpretAsInts();
           IntVector even = bits.lanewise(LSHR, 16).and(1);
           storeShorts(bits.add(even).add(0x7FFF).lanewise(LSHR, 16), out, i);
         }
       }
       case F16 -> {
-        for (long i = 0; i < bound; i += 16) {
+        for (long i = 0; i < bound; i += LANES) {
           storeShorts(toHalf(numbers(codes, i, absmax).reinterpretAsInts()), out, i);
         }
       }
@@ -80,7 +83,7 @@ final class Int8Rows {
   }
 
   static float quantize(MemorySegment weight, DType dtype, long count, MemorySegment codes) {
-    long bound = count & -16;
+    long bound = count & -LANES;
     float absmax =
         switch (dtype) {
           case F32 -> largestF32(weight, bound);
@@ -109,7 +112,7 @@ final class Int8Rows {
 
   private static float largestF32(MemorySegment weight, long bound) {
     IntVector largest = IntVector.zero(INTS);
-    for (long i = 0; i < bound; i += 16) {
+    for (long i = 0; i < bound; i += LANES) {
       largest = largest.max(fromF32(weight, i).and(0x7FFFFFFF));
     }
     return Float.intBitsToFloat(largest.reduceLanes(VectorOperators.MAX));
@@ -117,7 +120,7 @@ final class Int8Rows {
 
   private static float largestBf16(MemorySegment weight, long bound) {
     IntVector largest = IntVector.zero(INTS);
-    for (long i = 0; i < bound; i += 16) {
+    for (long i = 0; i < bound; i += LANES) {
       largest = largest.max(fromBf16(weight, i).and(0x7FFFFFFF));
     }
     return Float.intBitsToFloat(largest.reduceLanes(VectorOperators.MAX));
@@ -125,7 +128,7 @@ final class Int8Rows {
 
   private static float largestF16(MemorySegment weight, long bound) {
     IntVector largest = IntVector.zero(INTS);
-    for (long i = 0; i < bound; i += 16) {
+    for (long i = 0; i < bound; i += LANES) {
       largest = largest.max(unsigned(weight, i).and(0x7FFF));
     }
     return Float.float16ToFloat((short) largest.reduceLanes(VectorOperators.MAX));
@@ -133,21 +136,21 @@ final class Int8Rows {
 
   private static void roundF32(
       MemorySegment weight, long bound, float factor, MemorySegment codes) {
-    for (long i = 0; i < bound; i += 16) {
+    for (long i = 0; i < bound; i += LANES) {
       storeCodes(fromF32(weight, i), factor, codes, i);
     }
   }
 
   private static void roundBf16(
       MemorySegment weight, long bound, float factor, MemorySegment codes) {
-    for (long i = 0; i < bound; i += 16) {
+    for (long i = 0; i < bound; i += LANES) {
       storeCodes(fromBf16(weight, i), factor, codes, i);
     }
   }
 
   private static void roundF16(
       MemorySegment weight, long bound, float factor, MemorySegment codes) {
-    for (long i = 0; i < bound; i += 16) {
+    for (long i = 0; i < bound; i += LANES) {
       storeCodes(Halves.toFloatBits(unsigned(weight, i)), factor, codes, i);
     }
   }

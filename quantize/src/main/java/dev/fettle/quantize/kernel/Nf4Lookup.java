@@ -4,6 +4,8 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import dev.fettle.quantize.Nf4;
+import dev.fettle.tensor.Casts;
+import dev.fettle.tensor.kernel.VectorSupport;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
@@ -18,12 +20,14 @@ import jdk.incubator.vector.VectorSpecies;
 /// and rounded once per block, and each weight is then one lookup in a table that fits a register.
 final class Nf4Lookup {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
-  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_512;
-  private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_512;
-  private static final VectorSpecies<Long> LONGS = LongVector.SPECIES_512;
-  private static final VectorSpecies<Byte> BYTES_16 = ByteVector.SPECIES_128;
+  private static final boolean WIDE = VectorSupport.WIDE;
+  private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
+  private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
+  private static final VectorSpecies<Short> SHORTS = VectorSupport.SHORTS;
+  private static final VectorSpecies<Long> LONGS = VectorSupport.LONGS;
+  private static final VectorSpecies<Byte> BYTES = VectorSupport.QUARTER_BYTES;
   private static final VectorSpecies<Byte> BYTES_8 = ByteVector.SPECIES_64;
+  private static final int LANES = VectorSupport.LANES;
   private static final float[] CODE = Nf4.code();
 
   private Nf4Lookup() {}
@@ -31,64 +35,92 @@ final class Nf4Lookup {
   /// Converts the first `blocks` whole blocks.
   static void toBf16(
       MemorySegment packed, float[] absmax, int blockSize, int blocks, MemorySegment out) {
-    FloatVector code = FloatVector.fromArray(FLOATS, CODE, 0);
+    short[] levels = new short[16];
     for (int block = 0; block < blocks; block++) {
-      FloatVector scaled = code.mul(absmax[block]);
-      IntVector bits = scaled.reinterpretAsInts();
-      IntVector even = bits.lanewise(LSHR, 16).and(1);
-      IntVector rounded = bits.add(even).add(0x7FFF).and(0xFFFF0000);
-      IntVector upper = rounded.blend(0x7FC00000, scaled.test(VectorOperators.IS_NAN).cast(INTS));
-      ShortVector table = upper.or(upper.lanewise(LSHR, 16)).reinterpretAsShorts();
-      long start = (long) block * blockSize;
-      for (long i = start; i < start + blockSize; i += 32) {
-        lookUp(packed, i, table, out);
-      }
+      ShortVector table = WIDE ? bf16Table(absmax[block]) : bf16Table(absmax[block], levels);
+      lookUp(packed, table, block, blockSize, out);
     }
+  }
+
+  /// Each level twice, as 32 lanes.
+  private static ShortVector bf16Table(float absmax) {
+    FloatVector scaled = FloatVector.fromArray(FLOATS, CODE, 0).mul(absmax);
+    IntVector bits = scaled.reinterpretAsInts();
+    IntVector even = bits.lanewise(LSHR, 16).and(1);
+    IntVector rounded = bits.add(even).add(0x7FFF).and(0xFFFF0000);
+    IntVector upper = rounded.blend(0x7FC00000, scaled.test(VectorOperators.IS_NAN).cast(INTS));
+    return upper.or(upper.lanewise(LSHR, 16)).reinterpretAsShorts();
+  }
+
+  /// Each level once, as 16 lanes.
+  private static ShortVector bf16Table(float absmax, short[] levels) {
+    for (int level = 0; level < 16; level++) {
+      levels[level] = Casts.floatToBf16(CODE[level] * absmax);
+    }
+    return ShortVector.fromArray(SHORTS, levels, 0);
   }
 
   /// Converts the first `blocks` whole blocks.
   static void toF16(
       MemorySegment packed, float[] absmax, int blockSize, int blocks, MemorySegment out) {
-    short[] levels = new short[32];
+    int copies = WIDE ? 2 : 1;
+    short[] levels = new short[16 * copies];
     for (int block = 0; block < blocks; block++) {
-      for (int level = 0; level < 16; level++) {
-        short half = Float.floatToFloat16(CODE[level] * absmax[block]);
-        levels[2 * level] = half;
-        levels[2 * level + 1] = half;
+      for (int lane = 0; lane < levels.length; lane++) {
+        levels[lane] = Float.floatToFloat16(CODE[lane / copies] * absmax[block]);
       }
-      ShortVector table = ShortVector.fromArray(SHORTS, levels, 0);
-      long start = (long) block * blockSize;
-      for (long i = start; i < start + blockSize; i += 32) {
-        lookUp(packed, i, table, out);
-      }
+      lookUp(packed, ShortVector.fromArray(SHORTS, levels, 0), block, blockSize, out);
     }
   }
 
-  /// Thirty-two weights: each byte is spread over two 16-bit lanes, the high nibble in the lower
-  /// lane. Every level stands twice in the table, so lane value 2·nibble + anything finds it, and
-  /// higher bits of a lane are ignored because the index wraps around at 32.
-  private static void lookUp(MemorySegment packed, long i, ShortVector table, MemorySegment out) {
-    ByteVector bytes = ByteVector.fromMemorySegment(BYTES_16, packed, i / 2, ORDER);
-    IntVector pairs = (IntVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
-    IntVector spread = pairs.lanewise(LSHR, 3).or(pairs.lanewise(LSHL, 17));
-    spread.reinterpretAsShorts().selectFrom(table).intoMemorySegment(out, 2 * i, ORDER);
+  /// Each byte is spread over two 16-bit lanes, the high nibble in the lower lane. A table of 32
+  /// lanes holds every level twice, so that 2·nibble + anything finds it; one of 16 lanes once.
+  /// Higher bits of a lane are ignored because the index wraps around.
+  private static void lookUp(
+      MemorySegment packed, ShortVector table, int block, int blockSize, MemorySegment out) {
+    int right = WIDE ? 3 : 4;
+    int left = WIDE ? 17 : 16;
+    long start = (long) block * blockSize;
+    for (long i = start; i < start + blockSize; i += 2 * LANES) {
+      ByteVector bytes = ByteVector.fromMemorySegment(BYTES, packed, i / 2, ORDER);
+      IntVector pairs = (IntVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
+      IntVector spread = pairs.lanewise(LSHR, right).or(pairs.lanewise(LSHL, left));
+      spread.reinterpretAsShorts().selectFrom(table).intoMemorySegment(out, 2 * i, ORDER);
+    }
   }
 
-  /// Converts the first `blocks` whole blocks, sixteen weights at a time: each byte is spread over
-  /// two 32-bit lanes, and the index wraps around at 16.
+  /// Converts the first `blocks` whole blocks, sixteen weights at a time.
   static void toF32(
       MemorySegment packed, float[] absmax, int blockSize, int blocks, MemorySegment out) {
-    FloatVector code = FloatVector.fromArray(FLOATS, CODE, 0);
     for (int block = 0; block < blocks; block++) {
-      IntVector table = code.mul(absmax[block]).reinterpretAsInts();
+      IntVector low = FloatVector.fromArray(FLOATS, CODE, 0).mul(absmax[block]).reinterpretAsInts();
+      IntVector high =
+          FloatVector.fromArray(FLOATS, CODE, WIDE ? 0 : 8).mul(absmax[block]).reinterpretAsInts();
       long start = (long) block * blockSize;
       for (long i = start; i < start + blockSize; i += 16) {
         ByteVector bytes = ByteVector.fromMemorySegment(BYTES_8, packed, i / 2, ORDER);
-        LongVector pairs =
-            (LongVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2L, LONGS, 0);
-        LongVector spread = pairs.lanewise(LSHR, 4).or(pairs.lanewise(LSHL, 32));
-        spread.reinterpretAsInts().selectFrom(table).intoMemorySegment(out, 4 * i, ORDER);
+        if (WIDE) {
+          spread(bytes, 0).selectFrom(low).intoMemorySegment(out, 4 * i, ORDER);
+        } else {
+          select(spread(bytes, 0), low, high).intoMemorySegment(out, 4 * i, ORDER);
+          select(spread(bytes, 1), low, high).intoMemorySegment(out, 4 * i + 32, ORDER);
+        }
       }
     }
+  }
+
+  /// Each byte over two 32-bit lanes, the high nibble in the lower lane; bits above the nibble
+  /// stay.
+  private static IntVector spread(ByteVector bytes, int part) {
+    LongVector pairs =
+        (LongVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2L, LONGS, part);
+    return pairs.lanewise(LSHR, 4).or(pairs.lanewise(LSHL, 32)).reinterpretAsInts();
+  }
+
+  /// Entry `index mod 16` of a table in two registers of eight.
+  private static IntVector select(IntVector index, IntVector low, IntVector high) {
+    return index
+        .selectFrom(low)
+        .blend(index.selectFrom(high), index.and(8).compare(VectorOperators.NE, 0));
   }
 }

@@ -1,9 +1,9 @@
 package dev.fettle.quantize.kernel;
 
 import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import dev.fettle.quantize.Nf4;
+import dev.fettle.tensor.kernel.VectorSupport;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -20,9 +20,9 @@ import jdk.incubator.vector.VectorSpecies;
 /// nibbles.
 final class Nf4Search {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
-  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_512;
-  private static final VectorSpecies<Byte> BYTES = ByteVector.SPECIES_128;
+  private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
+  private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
+  private static final VectorSpecies<Byte> BYTES = VectorSupport.QUARTER_BYTES;
 
   /// Cells per unit. Every midpoint is at least 0.06 cells away from an edge, so rounding in the
   /// choice of the cell does not matter; the comparison decides.
@@ -37,8 +37,13 @@ final class Nf4Search {
   private static final int[] BELOW = new int[32];
 
   private static final int[] MIDPOINT = new int[32];
-  private static final int[] EVEN = new int[16];
-  private static final int[] ODD = new int[16];
+  private static final float[] MIDPOINTS = Nf4.midpoints();
+  private static final int LANES = VectorSupport.LANES;
+  private static final int[] EVEN = new int[LANES];
+  private static final int[] ODD = new int[LANES];
+
+  private static final VectorMask<Integer> UPPER_HALF =
+      VectorMask.fromLong(INTS, (1L << LANES) - (1L << LANES / 2));
 
   static {
     Arrays.fill(MIDPOINT, Float.floatToRawIntBits(Float.POSITIVE_INFINITY));
@@ -49,9 +54,9 @@ final class Nf4Search {
         BELOW[above]++;
       }
     }
-    for (int lane = 0; lane < 16; lane++) {
-      EVEN[lane] = 2 * lane;
-      ODD[lane] = 2 * lane + 1;
+    for (int lane = 0; lane < LANES; lane++) {
+      EVEN[lane] = 2 * lane % LANES;
+      ODD[lane] = (2 * lane + 1) % LANES;
     }
   }
 
@@ -67,7 +72,7 @@ final class Nf4Search {
     for (int block = 0; block < blocks; block++) {
       long start = (long) block * blockSize;
       IntVector largest = IntVector.zero(INTS);
-      for (long i = start; i < start + blockSize; i += 32) {
+      for (long i = start; i < start + blockSize; i += 2 * LANES) {
         IntVector pairs = IntVector.fromMemorySegment(INTS, weight, 2 * i, ORDER);
         largest = largest.max(pairs.lanewise(LSHL, 16).and(0x7FFFFFFF));
         largest = largest.max(pairs.and(0x7FFF0000));
@@ -75,32 +80,10 @@ final class Nf4Search {
       float scale = Float.intBitsToFloat(largest.reduceLanes(VectorOperators.MAX));
       absmax[block] = scale;
       float reciprocal = 1.0f / Math.max(scale, Nf4.MIN_ABSMAX);
-      for (long i = start; i < start + blockSize; i += 32) {
+      for (long i = start; i < start + blockSize; i += 2 * LANES) {
         IntVector pairs = IntVector.fromMemorySegment(INTS, weight, 2 * i, ORDER);
         IntVector even = levels(pairs.lanewise(LSHL, 16), reciprocal);
         IntVector odd = levels(pairs.and(0xFFFF0000), reciprocal);
-        store(even, odd, packed, i);
-      }
-    }
-  }
-
-  /// Converts the first `blocks` whole blocks.
-  static void fromF16(
-      MemorySegment weight, int blockSize, int blocks, MemorySegment packed, float[] absmax) {
-    for (int block = 0; block < blocks; block++) {
-      long start = (long) block * blockSize;
-      IntVector largest = IntVector.zero(INTS);
-      for (long i = start; i < start + blockSize; i += 32) {
-        IntVector pairs = IntVector.fromMemorySegment(INTS, weight, 2 * i, ORDER);
-        largest = largest.max(pairs.and(0x7FFF)).max(pairs.lanewise(LSHR, 16).and(0x7FFF));
-      }
-      float scale = Float.float16ToFloat((short) largest.reduceLanes(VectorOperators.MAX));
-      absmax[block] = scale;
-      float reciprocal = 1.0f / Math.max(scale, Nf4.MIN_ABSMAX);
-      for (long i = start; i < start + blockSize; i += 32) {
-        IntVector pairs = IntVector.fromMemorySegment(INTS, weight, 2 * i, ORDER);
-        IntVector even = levels(Halves.toFloatBits(pairs.and(0xFFFF)), reciprocal);
-        IntVector odd = levels(Halves.toFloatBits(pairs.lanewise(LSHR, 16)), reciprocal);
         store(even, odd, packed, i);
       }
     }
@@ -114,26 +97,44 @@ final class Nf4Search {
     for (int block = 0; block < blocks; block++) {
       long start = (long) block * blockSize;
       IntVector largest = IntVector.zero(INTS);
-      for (long i = start; i < start + blockSize; i += 16) {
+      for (long i = start; i < start + blockSize; i += LANES) {
         IntVector bits = IntVector.fromMemorySegment(INTS, weight, 4 * i, ORDER);
         largest = largest.max(bits.and(0x7FFFFFFF));
       }
       float scale = Float.intBitsToFloat(largest.reduceLanes(VectorOperators.MAX));
       absmax[block] = scale;
       float reciprocal = 1.0f / Math.max(scale, Nf4.MIN_ABSMAX);
-      for (long i = start; i < start + blockSize; i += 32) {
+      for (long i = start; i < start + blockSize; i += 2 * LANES) {
         IntVector first = IntVector.fromMemorySegment(INTS, weight, 4 * i, ORDER);
-        IntVector second = IntVector.fromMemorySegment(INTS, weight, 4 * i + 64, ORDER);
-        IntVector even = levels(evenLanes.selectFrom(first, second), reciprocal);
-        IntVector odd = levels(oddLanes.selectFrom(first, second), reciprocal);
+        IntVector second = IntVector.fromMemorySegment(INTS, weight, 4 * (i + LANES), ORDER);
+        IntVector even = levels(gather(evenLanes, first, second), reciprocal);
+        IntVector odd = levels(gather(oddLanes, first, second), reciprocal);
         store(even, odd, packed, i);
       }
     }
   }
 
+  /// The first half of the lanes from `first`, the second from `second`.
+  private static IntVector gather(IntVector lanes, IntVector first, IntVector second) {
+    return lanes.selectFrom(first).blend(lanes.selectFrom(second), UPPER_HALF);
+  }
+
   /// The level of each weight, given as float bits.
   private static IntVector levels(IntVector bits, float reciprocal) {
     FloatVector normalised = bits.reinterpretAsFloats().mul(reciprocal);
+    return VectorSupport.WIDE ? search(normalised) : count(normalised);
+  }
+
+  private static IntVector count(FloatVector normalised) {
+    IntVector level = IntVector.zero(INTS);
+    for (int i = 0; i < 15; i++) {
+      VectorMask<Float> above = normalised.compare(VectorOperators.GT, MIDPOINTS[i]);
+      level = level.add(1, above.cast(INTS));
+    }
+    return level;
+  }
+
+  private static IntVector search(FloatVector normalised) {
     FloatVector toCell = FloatVector.broadcast(FLOATS, TO_CELL);
     FloatVector perUnit = FloatVector.broadcast(FLOATS, CELLS_PER_UNIT);
     IntVector cell = normalised.fma(perUnit, toCell).reinterpretAsInts();

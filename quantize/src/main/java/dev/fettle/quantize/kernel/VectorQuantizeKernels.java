@@ -1,11 +1,14 @@
 package dev.fettle.quantize.kernel;
 
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.kernel.Kernels;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
-/// The same bytes as the scalar twin, sixteen or thirty-two weights at a time. Whole blocks and
-/// native memory only: short blocks, the ends of rows and heap segments go to the scalar twin (a
-/// mixture of segment kinds at one load keeps the compiler from turning it into one instruction).
+/// The same bytes as the scalar twin, a vector of weights at a time. Whole blocks and native memory
+/// only: short blocks, the ends of rows and heap segments go to the scalar twin (a mixture of
+/// segment kinds at one load keeps the compiler from turning it into one instruction).
 public final class VectorQuantizeKernels implements QuantizeKernels {
   private final ScalarQuantizeKernels scalar = new ScalarQuantizeKernels();
 
@@ -49,7 +52,7 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
     switch (dtype) {
       case F32 -> Nf4Search.fromF32(weight, blockSize, blocks, packed, absmax);
       case BF16 -> Nf4Search.fromBf16(weight, blockSize, blocks, packed, absmax);
-      case F16 -> Nf4Search.fromF16(weight, blockSize, blocks, packed, absmax);
+      case F16 -> fromF16(weight, blockSize, blocks, packed, absmax);
       case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
           throw new IllegalStateException("weights are float, not " + dtype);
     }
@@ -67,8 +70,19 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
     }
   }
 
+  /// Through float32, which holds every float16 exactly.
+  private static void fromF16(
+      MemorySegment weight, int blockSize, int blocks, MemorySegment packed, float[] absmax) {
+    long count = (long) blocks * blockSize;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment floats = arena.allocate(4 * count, 64);
+      Kernels.casts().f16ToFloat(weight, floats, count);
+      Nf4Search.fromF32(floats, blockSize, blocks, packed, absmax);
+    }
+  }
+
   private static float[] tail(float[] absmax, int from) {
-    return from == 0 ? absmax : java.util.Arrays.copyOfRange(absmax, from, absmax.length);
+    return from == 0 ? absmax : Arrays.copyOfRange(absmax, from, absmax.length);
   }
 
   @Override

@@ -12,14 +12,14 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Sixteen numbers at a time. Segments on the Java heap go to the scalar twin: a mixture of segment
-/// kinds at one load keeps the compiler from turning it into one instruction.
+/// Eight or sixteen numbers at a time. Segments on the Java heap go to the scalar twin: a mixture
+/// of segment kinds at one load keeps the compiler from turning it into one instruction.
 public final class VectorCastKernels implements CastKernels {
-  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_512;
-  private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
-  private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_256;
+  private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
+  private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
+  private static final VectorSpecies<Short> SHORTS = VectorSupport.HALF_SHORTS;
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-  private static final int LANES = 16;
+  private static final int LANES = VectorSupport.LANES;
 
   private final ScalarCastKernels scalar = new ScalarCastKernels();
 

@@ -20,7 +20,7 @@ class CastKernelsTest {
 
   @Test
   void vectorKernelsAreInUseWhereTheProcessorHasThem() {
-    assertThat(Kernels.vectorized()).isEqualTo(IntVector.SPECIES_PREFERRED.vectorBitSize() >= 512);
+    assertThat(Kernels.vectorized()).isEqualTo(IntVector.SPECIES_PREFERRED.vectorBitSize() >= 256);
     assertThat(Kernels.casts() instanceof VectorCastKernels).isEqualTo(Kernels.vectorized());
   }
 
