@@ -16,6 +16,7 @@ import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class QuantizeKernelsTest {
@@ -61,6 +62,37 @@ class QuantizeKernelsTest {
       scalar.dequantizeNf4(packed, scales, blockSize, count, target, out);
       vector.dequantizeNf4(packed, scales, blockSize, count, target, vectorOut);
       assertThat(vectorOut.mismatch(out)).as("as %s", target).isEqualTo(-1);
+    }
+  }
+
+  /// Long enough that the compiler has turned both twins into machine code.
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "F16", "BF16"})
+  void twinsAgreeOnceCompiled(DType dtype) {
+    int count = 1 << 19;
+    MemorySegment codes = arena.allocate(count);
+    MemorySegment packed = arena.allocate(count / 2);
+    MemorySegment out = arena.allocate((long) count * dtype.bytes());
+    MemorySegment vectorCodes = arena.allocate(count);
+    MemorySegment vectorPacked = arena.allocate(count / 2);
+    MemorySegment vectorOut = arena.allocate((long) count * dtype.bytes());
+    float[] scales = new float[count / 64];
+    float[] vectorScales = new float[count / 64];
+    for (int seed = 0; seed < 4; seed++) {
+      MemorySegment weight = TestWeights.normal(seed, dtype, count).data();
+      scalar.quantizeNf4(weight, dtype, 64, count, packed, scales);
+      vector.quantizeNf4(weight, dtype, 64, count, vectorPacked, vectorScales);
+      assertThat(vectorScales).isEqualTo(scales);
+      assertThat(vectorPacked.mismatch(packed)).isEqualTo(-1);
+      scalar.dequantizeNf4(packed, scales, 64, count, dtype, out);
+      vector.dequantizeNf4(packed, scales, 64, count, dtype, vectorOut);
+      assertThat(vectorOut.mismatch(out)).isEqualTo(-1);
+      float absmax = scalar.quantizeInt8(weight, dtype, count, codes);
+      assertThat(vector.quantizeInt8(weight, dtype, count, vectorCodes)).isEqualTo(absmax);
+      assertThat(vectorCodes.mismatch(codes)).isEqualTo(-1);
+      scalar.dequantizeInt8(codes, absmax, count, dtype, out);
+      vector.dequantizeInt8(codes, absmax, count, dtype, vectorOut);
+      assertThat(vectorOut.mismatch(out)).isEqualTo(-1);
     }
   }
 
