@@ -16,8 +16,7 @@ final class AssistantSpans {
   ///
   /// @param whole the whole conversation
   /// @throws UserException if the template writes an earlier turn differently once later ones exist
-  static List<TextSpan> of(
-      List<ChatMessage> messages, ChatTemplate template, Rendering whole, String where) {
+  static List<TextSpan> of(List<ChatMessage> messages, ChatTemplate template, Rendering whole) {
     if (!whole.generated().isEmpty()) {
       return whole.generated();
     }
@@ -30,8 +29,7 @@ final class AssistantSpans {
       String before = template.render(messages.subList(0, turn), true);
       if (!text.startsWith(before)) {
         throw new UserException(
-            where
-                + ": the chat template writes turn "
+            "the chat template writes turn "
                 + (turn + 1)
                 + " differently inside the whole conversation, so the assistant's words cannot be"
                 + " told apart; mark them with {% generation %} in the template, or take the loss"

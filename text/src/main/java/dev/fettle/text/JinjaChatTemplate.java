@@ -5,19 +5,16 @@ import dev.fettle.tensor.UserException;
 import dev.fettle.text.jinja.Rendering;
 import dev.fettle.text.jinja.Template;
 import dev.fettle.text.jinja.TemplateException;
-import dev.fettle.text.jinja.Value;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// A chat template in Jinja, called with the variables that transformers' `apply_chat_template`
@@ -25,8 +22,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// tokens by name.
 ///
 /// @param source where it was found, for error messages
-record JinjaChatTemplate(
-    String source, Template template, Map<String, Value> specialTokens, Clock clock)
+record JinjaChatTemplate(String source, Template template, ObjectNode specialTokens, Clock clock)
     implements ChatTemplate {
 
   static @Nullable ChatTemplate load(Path folder, Clock clock) {
@@ -81,42 +77,36 @@ record JinjaChatTemplate(
             + ", but none named default; write the one to use to chat_template.jinja.");
   }
 
-  private static Map<String, Value> specialTokens(@Nullable ObjectNode config) {
-    Map<String, Value> tokens = new HashMap<>();
-    if (config != null) {
-      config
-          .propertyStream()
-          .filter(entry -> entry.getKey().endsWith("_token"))
-          .forEach(entry -> {
-            JsonNode value = entry.getValue();
-            JsonNode text = value.isObject() ? value.path("content") : value;
-            if (text.isString()) {
-              tokens.put(entry.getKey(), Value.of(text));
-            }
-          });
+  private static ObjectNode specialTokens(@Nullable ObjectNode config) {
+    ObjectNode tokens = Json.object();
+    if (config == null) {
+      return tokens;
+    }
+    for (Map.Entry<String, JsonNode> entry : config.properties()) {
+      JsonNode value = entry.getValue();
+      JsonNode text = value.isObject() ? value.path("content") : value;
+      if (entry.getKey().endsWith("_token") && text.isString()) {
+        tokens.set(entry.getKey(), text);
+      }
     }
     return tokens;
   }
 
   @Override
   public Rendering rendering(List<ChatMessage> messages, boolean addGenerationPrompt) {
-    Map<String, Value> variables = new HashMap<>(specialTokens);
-    variables.put("messages", Value.list(messages.stream().map(JinjaChatTemplate::value).toList()));
-    variables.put("add_generation_prompt", Value.of(addGenerationPrompt));
-    variables.put("tools", Value.None.NONE);
-    variables.put("documents", Value.None.NONE);
+    ObjectNode variables = specialTokens.deepCopy();
+    ArrayNode turns = variables.putArray("messages");
+    for (ChatMessage message : messages) {
+      turns.addObject().put("role", message.role()).put("content", message.content());
+    }
+    variables.put("add_generation_prompt", addGenerationPrompt);
+    variables.putNull("tools");
+    variables.putNull("documents");
     try {
       return template.render(variables, clock);
     } catch (TemplateException e) {
       throw new UserException(
           "The chat template (" + source + ") refuses the conversation: " + e.getMessage(), e);
     }
-  }
-
-  private static Value value(ChatMessage message) {
-    SequencedMap<String, Value> fields = new LinkedHashMap<>();
-    fields.put("role", Value.of(message.role()));
-    fields.put("content", Value.of(message.content()));
-    return Value.dict(fields);
   }
 }

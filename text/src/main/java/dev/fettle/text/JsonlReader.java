@@ -14,7 +14,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// ```
 /// {"prompt": "2+2=", "completion": "4"}          loss on the completion and its end token
 /// {"messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]}
-/// {"text": "Once upon a time"}                   loss on everything
+/// {"text": "Once upon a time"}                   loss on everything, end token added
 /// ```
 ///
 /// Blank lines are skipped. A sequence longer than the sequence length loses its end; if that takes
@@ -36,14 +36,7 @@ final class JsonlReader {
   }
 
   Dataset read() {
-    Utf8Lines.read(
-        file,
-        (line, number) -> {
-          if (!line.isBlank()) {
-            String where = file + " line " + number;
-            add(sample(Json.parse(line, where), where));
-          }
-        });
+    Utf8Lines.read(file, this::line);
     InMemoryDataset dataset = new InMemoryDataset(samples, summary.build());
     if (dataset.size() > 0) {
       return dataset;
@@ -56,6 +49,19 @@ final class JsonlReader {
                 .formatted(file, options.seqLength(), dropped, dataset.summary().longest()));
   }
 
+  private void line(String line, long number) {
+    if (line.isBlank()) {
+      return;
+    }
+    String where = file + " line " + number;
+    ObjectNode object = Json.parse(line, where);
+    try {
+      add(sample(object));
+    } catch (UserException e) {
+      throw new UserException(where + ": " + e.getMessage(), e);
+    }
+  }
+
   private void add(Sample whole) {
     Sample sample = whole.truncated(options.seqLength());
     if (sample.targetTokens() == 0) {
@@ -66,48 +72,43 @@ final class JsonlReader {
     }
   }
 
-  private Sample sample(ObjectNode line, String where) {
+  private Sample sample(ObjectNode line) {
     if (line.has(options.promptKey()) && line.has(options.completionKey())) {
       return maker.completion(
-          string(line, options.promptKey(), where),
-          string(line, options.completionKey(), where),
-          where);
+          string(line, options.promptKey()), string(line, options.completionKey()));
     }
     if (line.has("messages")) {
       if (template == null) {
         throw new UserException(
-            where
-                + " holds chat messages, but the model folder has no chat template; add"
-                + " chat_template.jinja to it, or use prompt and completion lines.");
+            "chat messages, but the model folder has no chat template; add chat_template.jinja to"
+                + " it, or use prompt and completion lines.");
       }
-      return maker.chat(messages(line.get("messages"), where), template, where);
+      return maker.chat(messages(line.get("messages")), template);
     }
     if (line.has("text")) {
-      return maker.text(string(line, "text", where));
+      return maker.text(string(line, "text"));
     }
     throw new UserException(
-        "%s: expected the keys \"%s\" and \"%s\", or \"messages\", or \"text\"; found %s."
-            .formatted(where, options.promptKey(), options.completionKey(), line.propertyNames()));
+        "expected the keys \"%s\" and \"%s\", or \"messages\", or \"text\"; found %s."
+            .formatted(options.promptKey(), options.completionKey(), line.propertyNames()));
   }
 
-  private static List<ChatMessage> messages(JsonNode list, String where) {
+  private static List<ChatMessage> messages(JsonNode list) {
     List<ChatMessage> messages = new ArrayList<>();
     for (JsonNode message : list) {
-      messages.add(
-          new ChatMessage(string(message, "role", where), string(message, "content", where)));
+      messages.add(new ChatMessage(string(message, "role"), string(message, "content")));
     }
     if (messages.isEmpty()) {
-      throw new UserException(where + ": expected a list of messages, found " + list + ".");
+      throw new UserException("expected a list of messages, found " + list + ".");
     }
     return messages;
   }
 
-  private static String string(JsonNode object, String key, String where) {
+  private static String string(JsonNode object, String key) {
     JsonNode value = object.path(key);
     if (value.isString()) {
       return value.asString();
     }
-    throw new UserException(
-        where + ": expected a string under \"" + key + "\", found " + value + ".");
+    throw new UserException("expected a string under \"" + key + "\", found " + value + ".");
   }
 }

@@ -4,6 +4,7 @@ import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.tensor.UserException;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -11,7 +12,6 @@ import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.databind.node.ObjectNode;
 
 /// The Hugging Face tokenizers library behind our interface.
 ///
@@ -42,17 +42,25 @@ final class NativeTokenizer implements Tokenizer {
               + " so copy tokenizer.json there, or make it with"
               + " AutoTokenizer.from_pretrained(...).save_pretrained(...).");
     }
-    ObjectNode json = Json.read(file);
-    TokenizerFiles files = TokenizerFiles.parse(json, folder);
+    String json = read(file);
+    TokenizerFiles files = TokenizerFiles.parse(Json.parse(json, file.toString()), folder);
     TokenizersLibrary library = NativeLibrary.get();
-    json.putNull("truncation"); // as transformers sets both unless asked
-    json.putNull("padding");
     try {
-      return new NativeTokenizer(
-          library, library.createTokenizerFromString(json.toString()), files);
+      long handle = library.createTokenizerFromString(json);
+      library.disableTruncation(handle); // as transformers does unless asked
+      library.disablePadding(handle);
+      return new NativeTokenizer(library, handle, files);
     } catch (RuntimeException e) { // the library's own type says no more than its message
       throw new UserException(
           file + " is no tokenizer that the tokenizers library can read: " + e.getMessage(), e);
+    }
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UserException("Cannot read " + file + " as UTF-8: " + e.getMessage() + ".", e);
     }
   }
 

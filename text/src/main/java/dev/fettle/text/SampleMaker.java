@@ -11,8 +11,11 @@ import org.jspecify.annotations.Nullable;
 /// @param completionOnly whether prompts, and in chats all turns but the assistant's, have no loss
 record SampleMaker(Tokenizer tokenizer, boolean completionOnly) {
 
+  /// Ended by the end token, if the tokenizer names one: the next line is another text.
   Sample text(String text) {
-    return Sample.unmasked(tokenizer.encode(text, true));
+    int[] ids = tokenizer.encode(text, true);
+    @Nullable Integer eos = tokenizer.eosId();
+    return Sample.unmasked(eos == null ? ids : ended(ids, eos));
   }
 
   /// `prompt + completion` is tokenized as one text, so that it decodes to exactly that, and the
@@ -20,22 +23,17 @@ record SampleMaker(Tokenizer tokenizer, boolean completionOnly) {
   /// alone: a token that joins the end of the prompt with the start of the completion (` 4` for a
   /// prompt that ends in a space) belongs to the completion, so nothing of the completion escapes
   /// the loss.
-  Sample completion(String prompt, String completion, String where) {
+  Sample completion(String prompt, String completion) {
     if (completion.isEmpty()) {
-      throw new UserException(where + ": the completion is empty; there is nothing to learn.");
+      throw new UserException("the completion is empty, so there is nothing to learn.");
     }
     @Nullable Integer eos = tokenizer.eosId();
     if (eos == null) {
       throw new UserException(
-          "The tokenizer names no eos_token to end a completion with; add it to"
+          "the tokenizer names no eos_token to end a completion with; add it to"
               + " tokenizer_config.json.");
     }
-    int[] text = tokenizer.encode(prompt + completion, true);
-    int[] ids = text;
-    if (text.length == 0 || text[text.length - 1] != eos) {
-      ids = Arrays.copyOf(text, text.length + 1);
-      ids[text.length] = eos;
-    }
+    int[] ids = ended(tokenizer.encode(prompt + completion, true), eos);
     if (!completionOnly) {
       return Sample.unmasked(ids);
     }
@@ -47,29 +45,33 @@ record SampleMaker(Tokenizer tokenizer, boolean completionOnly) {
 
   /// The template writes all special tokens, the first included, so none are added. With
   /// `completionOnly` the targets are the tokens that overlap what the assistant said.
-  Sample chat(List<ChatMessage> messages, ChatTemplate template, String where) {
-    Rendering whole = rendering(messages, template, where);
+  Sample chat(List<ChatMessage> messages, ChatTemplate template) {
+    Rendering whole = template.rendering(messages, false);
     String text = whole.text();
     if (!completionOnly) {
       return Sample.unmasked(tokenizer.encode(text, false));
     }
-    List<TextSpan> spans = AssistantSpans.of(messages, template, whole, where);
+    List<TextSpan> spans = AssistantSpans.of(messages, template, whole);
     TokenSpans tokens = tokenizer.encodeWithSpans(text, false);
     int[] labels = new int[tokens.ids().length];
     for (int i = 0; i < labels.length; i++) {
       TextSpan token = new TextSpan(tokens.starts()[i], tokens.ends()[i]);
       labels[i] = spans.stream().anyMatch(token::overlaps) ? tokens.ids()[i] : Sample.IGNORE;
     }
-    return new Sample(tokens.ids(), labels);
+    Sample sample = new Sample(tokens.ids(), labels);
+    if (sample.targetTokens() == 0) {
+      throw new UserException("the assistant says nothing, so there is nothing to learn.");
+    }
+    return sample;
   }
 
-  private static Rendering rendering(
-      List<ChatMessage> messages, ChatTemplate template, String where) {
-    try {
-      return template.rendering(messages, false);
-    } catch (UserException e) {
-      throw new UserException(where + ": " + e.getMessage(), e);
+  private static int[] ended(int[] ids, int eos) {
+    if (ids.length > 0 && ids[ids.length - 1] == eos) {
+      return ids;
     }
+    int[] ended = Arrays.copyOf(ids, ids.length + 1);
+    ended[ids.length] = eos;
+    return ended;
   }
 
   private static int commonPrefix(int[] a, int[] b) {

@@ -126,6 +126,31 @@ class DatasetTest {
   }
 
   @Test
+  void textLinesAreEnded() {
+    Sample sample = load("a.jsonl", "{\"text\": \"Once\"}", DatasetOptions.of(8)).get(0);
+    assertThat(tokenizer.decode(sample.ids(), false)).isEqualTo("<s> Once</s>");
+    assertThat(sample.labels()).isEqualTo(sample.ids());
+  }
+
+  @Test
+  void gsm8kIsReadByItsOwnKeys() {
+    Dataset dataset =
+        Dataset.load(
+            SharedData.path("assets/gsm8k/train.jsonl"),
+            tokenizer,
+            null,
+            DatasetOptions.of(256).withKeys("question", "answer"));
+    DatasetSummary summary = dataset.summary();
+    assertThat(summary.samples() + summary.dropped()).isEqualTo(7473);
+    assertThat(summary.samples()).isEqualTo(dataset.size());
+    assertThat(summary.toString()).contains("truncated").contains("dropped");
+    for (int i = 0; i < dataset.size(); i++) {
+      assertThat(dataset.get(i).length()).isBetween(2, 256);
+      assertThat(dataset.get(i).targetTokens()).isPositive();
+    }
+  }
+
+  @Test
   void truncationIsCounted() {
     String lines =
         """
@@ -186,6 +211,17 @@ class DatasetTest {
             Dataset.load(folder.resolve("latin1.jsonl"), tokenizer, null, DatasetOptions.of(8)))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("line 2 is not UTF-8");
+  }
+
+  @Test
+  void aChatWithoutAnswerIsRefused() {
+    assertThatThrownBy(() ->
+            load(
+                "a.jsonl",
+                "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}]}",
+                DatasetOptions.of(64)))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("a.jsonl line 1: the assistant says nothing");
   }
 
   private Dataset load(String name, String content, DatasetOptions options) {

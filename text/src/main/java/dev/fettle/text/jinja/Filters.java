@@ -1,5 +1,6 @@
 package dev.fettle.text.jinja;
 
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -43,7 +44,7 @@ final class Filters {
   }
 
   private static Arguments none() {
-    return new Arguments(List.of(), new java.util.LinkedHashMap<>());
+    return new Arguments(List.of(), new LinkedHashMap<>());
   }
 
   private static Value.Str soft(Value value) {

@@ -3,6 +3,8 @@ package dev.fettle.text.jinja;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.IntPredicate;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /// Python's `str` methods.
@@ -73,8 +75,7 @@ record StringMethods(Value.Str self, Budget budget) {
     return chars == null || chars instanceof Value.None ? null : PythonText.str(chars);
   }
 
-  private static boolean anyAffix(
-      Arguments arguments, java.util.function.Predicate<String> matches) {
+  private static boolean anyAffix(Arguments arguments, Predicate<String> matches) {
     Value affix = arguments.required(0, "prefix");
     if (affix instanceof Value.Seq options) {
       return options.items().stream().map(PythonText::str).anyMatch(matches);
@@ -264,7 +265,7 @@ record StringMethods(Value.Str self, Budget budget) {
     return out.toString();
   }
 
-  private static boolean all(String text, java.util.function.IntPredicate predicate) {
+  private static boolean all(String text, IntPredicate predicate) {
     return !text.isEmpty() && text.codePoints().allMatch(predicate);
   }
 

@@ -1,8 +1,10 @@
 package dev.fettle.text.jinja;
 
 import java.time.Clock;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import tools.jackson.databind.node.ObjectNode;
 
 /// A parsed template; immutable, may be shared by threads.
 public final class Template {
@@ -19,8 +21,14 @@ public final class Template {
 
   /// @param variables the names the template can use
   /// @param clock what `strftime_now` reads, in its time zone
-  /// @throws TemplateException if the template fails, refuses, or exceeds its [Budget]
-  public Rendering render(Map<String, Value> variables, Clock clock) {
+  /// @throws TemplateException if the template fails, refuses, or runs beyond all measure
+  public Rendering render(ObjectNode variables, Clock clock) {
+    Map<String, Value> values = new HashMap<>();
+    variables.propertyStream().forEach(e -> values.put(e.getKey(), Value.of(e.getValue())));
+    return render(values, clock);
+  }
+
+  Rendering render(Map<String, Value> variables, Clock clock) {
     Budget budget = new Budget();
     Scope globals = new Scope(null);
     Globals.define(globals, clock);

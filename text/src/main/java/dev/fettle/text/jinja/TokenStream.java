@@ -2,6 +2,7 @@ package dev.fettle.text.jinja;
 
 import dev.fettle.text.jinja.Token.Kind;
 import java.util.List;
+import java.util.Locale;
 
 /// Tokens in order, with a look ahead; shared by the two parsers.
 ///
@@ -70,7 +71,7 @@ final class TokenStream {
 
   Token expect(Kind kind) {
     if (peek().kind() != kind) {
-      throw unexpected(kind.name().toLowerCase(java.util.Locale.ROOT).replace('_', ' '));
+      throw unexpected(kind.name().toLowerCase(Locale.ROOT).replace('_', ' '));
     }
     return next();
   }

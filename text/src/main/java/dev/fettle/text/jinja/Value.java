@@ -10,7 +10,7 @@ import java.util.SequencedMap;
 import tools.jackson.databind.JsonNode;
 
 /// A Python value, as far as templates handle them.
-public sealed interface Value
+sealed interface Value
     permits Value.Undefined,
         Value.None,
         Value.Bool,
@@ -210,7 +210,10 @@ public sealed interface Value
       }
       case STRING -> of(json.asString());
       case BOOLEAN -> of(json.asBoolean());
-      case NUMBER -> json.isIntegralNumber() ? of(json.asLong()) : new Real(json.asDouble());
+      case NUMBER ->
+          json.isIntegralNumber() && json.canConvertToLong()
+              ? of(json.asLong())
+              : new Real(json.asDouble());
       case NULL, MISSING -> None.NONE;
       case BINARY, POJO -> throw new IllegalArgumentException("no JSON value: " + json);
     };

@@ -11,9 +11,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
@@ -30,8 +32,7 @@ class HostileTemplateTest {
           Value.list(
               List.of(
                   Value.dict(
-                      new java.util.TreeMap<>(
-                          Map.of("role", Value.of("user"), "content", Value.of("Hi")))))),
+                      new TreeMap<>(Map.of("role", Value.of("user"), "content", Value.of("Hi")))))),
           "add_generation_prompt",
           Value.Bool.TRUE);
 
@@ -76,7 +77,7 @@ class HostileTemplateTest {
   /// A thousand turns of four thousand characters, with what Qwen3's template does per turn.
   @Test
   void longConversationsAreWithinTheBudget() {
-    List<Value> turns = new java.util.ArrayList<>();
+    List<Value> turns = new ArrayList<>();
     for (int i = 0; i < 1000; i++) {
       turns.add(Value.of("turn %d: %s</think>x".formatted(i, "word ".repeat(800))));
     }
