@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -67,10 +68,43 @@ public final class AtomicFiles {
     }
   }
 
-  /// A fresh hidden name in the same folder, so that the final move stays on one file system.
+  /// A fresh hidden name in the same folder, so that the final move stays on one file system. What
+  /// a killed process left under such a name is removed first.
   static Path temporarySibling(Path target) {
-    String random = UUID.randomUUID().toString().substring(0, 8);
-    return parent(target).resolve("." + target.getFileName() + ".partial-" + random);
+    String prefix = "." + target.getFileName() + ".partial-";
+    Path folder = parent(target);
+    if (Files.isDirectory(folder)) {
+      try (DirectoryStream<Path> entries =
+          Files.newDirectoryStream(
+              folder, entry -> entry.getFileName().toString().startsWith(prefix))) {
+        for (Path entry : entries) {
+          if (isAbandoned(entry.getFileName().toString().substring(prefix.length()))) {
+            deleteTree(entry);
+          }
+        }
+      } catch (IOException e) {
+        throw cannotWrite(target, e);
+      }
+    }
+    return folder.resolve(prefix + uniqueSuffix());
+  }
+
+  /// A hidden name in the same folder for what is about to be replaced.
+  static Path retiredSibling(Path target) {
+    return parent(target).resolve("." + target.getFileName() + ".old-" + uniqueSuffix());
+  }
+
+  private static String uniqueSuffix() {
+    return ProcessHandle.current().pid() + "-" + UUID.randomUUID().toString().substring(0, 8);
+  }
+
+  /// Whether the process in a suffix `pid-random` is gone.
+  private static boolean isAbandoned(String suffix) {
+    int dash = suffix.indexOf('-');
+    if (dash <= 0 || dash > 18 || !suffix.substring(0, dash).chars().allMatch(Character::isDigit)) {
+      return false;
+    }
+    return ProcessHandle.of(Long.parseLong(suffix.substring(0, dash))).isEmpty();
   }
 
   static Path parent(Path path) {

@@ -32,7 +32,7 @@ public final class AtomicFolder {
       }
       AtomicFiles.flush(temporary);
       if (Files.exists(folder)) {
-        Path old = AtomicFiles.temporarySibling(folder);
+        Path old = AtomicFiles.retiredSibling(folder);
         Files.move(folder, old, StandardCopyOption.ATOMIC_MOVE);
         Files.move(temporary, folder, StandardCopyOption.ATOMIC_MOVE);
         AtomicFiles.deleteTree(old);

@@ -198,7 +198,7 @@ public final class CheckpointWriter implements AutoCloseable {
       AtomicFiles.flush(temporary);
       checkTarget(folder, overwrite);
       if (Files.isDirectory(folder) && !isEmpty(folder)) {
-        Path old = AtomicFiles.temporarySibling(folder);
+        Path old = AtomicFiles.retiredSibling(folder);
         Files.move(folder, old, StandardCopyOption.ATOMIC_MOVE);
         Files.move(temporary, folder, StandardCopyOption.ATOMIC_MOVE);
         AtomicFiles.deleteTree(old);
