@@ -143,6 +143,39 @@ class VerbsTest {
   }
 
   @Test
+  void aResumedRunEqualsAnUninterruptedOne() throws IOException {
+    Path whole = folder.resolve("whole");
+    Path parts = folder.resolve("parts");
+    ObjectNode straight = json(training(whole, 6));
+    json(training(parts, 4));
+    ObjectNode resumed = json(with(training(parts, 6), "--resume"));
+    assertThat(resumed.get("losses")).isEqualTo(straight.get("losses")).hasSize(6);
+    assertThat(parts.resolve("adapter_model.safetensors"))
+        .hasSameBinaryContentAs(whole.resolve("adapter_model.safetensors"));
+    List<String> changed = with(with(training(parts, 8), "--resume"), "--lora-dropout=0.1");
+    assertThat(fail(changed).err()).contains("lora_dropout = 0.0, now it is 0.1");
+  }
+
+  private static List<String> training(Path output, int steps) {
+    return List.of(
+        "finetune",
+        "--model",
+        MODEL.toString(),
+        "--data",
+        TEXT.toString(),
+        "--output",
+        output.toString(),
+        "--max-steps",
+        Integer.toString(steps),
+        "--save-steps",
+        "2",
+        "--batch-size",
+        "2",
+        "--seq-length",
+        "32");
+  }
+
+  @Test
   void aConversationReadsOnlyWhatIsNew() {
     try (OpenModel open = OpenModel.open(MODEL, null, LoadOptions.defaults());
         ChatSession session = new ChatSession(open, null, SamplingOptions.greedy(), 8, null);

@@ -120,7 +120,8 @@ final class TrainingState {
   private void checkSameRun(ObjectNode json, Path folder) {
     JsonNode before = json.path("settings");
     for (String key : settings.propertyNames()) {
-      if (!settings.get(key).equals(before.path(key))) {
+      // as text, because a number read back from a file need not have the type it was written with
+      if (!settings.get(key).toString().equals(before.path(key).toString())) {
         throw new UserException(
             "Cannot resume from %s: it was trained with %s = %s, now it is %s; use the same settings or another --output."
                 .formatted(folder, key, before.path(key), settings.get(key)));
