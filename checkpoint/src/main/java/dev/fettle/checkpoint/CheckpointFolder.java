@@ -66,10 +66,10 @@ public final class CheckpointFolder implements TensorSource {
     List<SafetensorsFile> opened = new ArrayList<>();
     boolean done = false;
     try {
-      if (Files.exists(folder.resolve(INDEX))) {
-        openShards(folder, opened);
-      } else if (Files.exists(folder.resolve(SINGLE))) {
+      if (Files.exists(folder.resolve(SINGLE))) {
         opened.add(SafetensorsFile.open(folder.resolve(SINGLE)));
+      } else if (Files.exists(folder.resolve(INDEX))) {
+        openShards(folder, opened);
       } else {
         throw new UserException(
             "Folder "

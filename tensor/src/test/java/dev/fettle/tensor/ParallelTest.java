@@ -3,6 +3,8 @@ package dev.fettle.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -49,5 +51,17 @@ class ParallelTest {
                 }))
         .isInstanceOf(UserException.class)
         .hasMessage("part 42");
+  }
+
+  @Test
+  void castsAlsoTakeMemoryOfOneThread() {
+    int count = 1 << 20;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment floats = arena.allocate(4L * count);
+      floats.setAtIndex(HostTensor.F32_LAYOUT, count - 1, 2);
+      MemorySegment halves = arena.allocate(2L * count);
+      Casts.fromFloat(floats, count, DType.F16, halves);
+      assertThat(halves.get(HostTensor.I16_LAYOUT, 2L * (count - 1))).isEqualTo((short) 0x4000);
+    }
   }
 }
