@@ -1,8 +1,10 @@
 package dev.fettle.text;
 
+import dev.fettle.tensor.UserException;
+
 /// How a file becomes samples.
 ///
-/// @param seqLength longest sample in tokens, at least 2
+/// @param seqLength longest sample in tokens; below 2 is a [UserException]
 /// @param completionOnly whether only completions, and in chats only the assistant's turns, are
 ///   targets; plain text is always a target
 /// @param promptKey the JSON key of the prompt
@@ -12,8 +14,8 @@ public record DatasetOptions(
 
   public DatasetOptions {
     if (seqLength < 2) {
-      throw new IllegalArgumentException(
-          "sequence length " + seqLength + " leaves nothing to predict; expected at least 2");
+      throw new UserException(
+          "A sequence length of " + seqLength + " leaves nothing to predict; use at least 2.");
     }
   }
 

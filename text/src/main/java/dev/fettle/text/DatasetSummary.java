@@ -1,5 +1,7 @@
 package dev.fettle.text;
 
+import java.util.Locale;
+
 /// What is in a dataset, and what was left out of it.
 ///
 /// @param samples sequences
@@ -14,17 +16,18 @@ public record DatasetSummary(
   /// For the log: `7473 samples, 1,234,567 tokens, 934,234 of them targets, 12 truncated`.
   @Override
   public String toString() {
-    return "%,d samples, %,d tokens, %,d of them targets, longest %,d%s%s"
-        .formatted(
-            samples,
-            tokens,
-            targetTokens,
-            longest,
-            truncated == 0 ? "" : ", %,d truncated".formatted(truncated),
-            dropped == 0
-                ? ""
-                : ", %,d dropped because their answer lies beyond the sequence length"
-                    .formatted(dropped));
+    return "%s samples, %s tokens, %s of them targets, longest %s"
+            .formatted(count(samples), count(tokens), count(targetTokens), count(longest))
+        + (truncated == 0 ? "" : ", " + count(truncated) + " truncated")
+        + (dropped == 0
+            ? ""
+            : ", "
+                + count(dropped)
+                + " dropped because their answer lies beyond the sequence length");
+  }
+
+  private static String count(long value) {
+    return String.format(Locale.ROOT, "%,d", value);
   }
 
   /// Counts samples as they are made.

@@ -143,7 +143,7 @@ class DatasetTest {
     DatasetSummary summary = dataset.summary();
     assertThat(summary.samples() + summary.dropped()).isEqualTo(7473);
     assertThat(summary.samples()).isEqualTo(dataset.size());
-    assertThat(summary.toString()).contains("truncated").contains("dropped");
+    assertThat(summary.toString()).startsWith("%d,".formatted(summary.samples() / 1000));
     for (int i = 0; i < dataset.size(); i++) {
       assertThat(dataset.get(i).length()).isBetween(2, 256);
       assertThat(dataset.get(i).targetTokens()).isPositive();
@@ -183,6 +183,20 @@ class DatasetTest {
         .isInstanceOf(UserException.class)
         .hasMessageContaining("bad.jsonl line 2")
         .hasMessageContaining(what);
+  }
+
+  @Test
+  void theSummaryReadsAsASentence() {
+    assertThat(new DatasetSummary(7473, 1234567, 934234, 300, 12, 0))
+        .hasToString(
+            "7,473 samples, 1,234,567 tokens, 934,234 of them targets, longest 300, 12 truncated");
+    assertThat(new DatasetSummary(1, 2, 1, 9, 0, 3).toString())
+        .endsWith(", 3 dropped because their answer lies beyond the sequence length");
+  }
+
+  @Test
+  void aSequenceLengthOfOneIsRefused() {
+    assertThatThrownBy(() -> DatasetOptions.of(1)).isInstanceOf(UserException.class);
   }
 
   @Test

@@ -78,7 +78,8 @@ final class Lexer {
       return PythonText.stripEnd(text, null);
     }
     int indent = text.lastIndexOf('\n') + 1;
-    boolean onItsOwn = (indent > 0 || lineStart) && text.substring(indent).isBlank();
+    boolean onItsOwn =
+        (indent > 0 || lineStart) && PythonText.stripStart(text.substring(indent), null).isEmpty();
     return sign != '+' && !variable && onItsOwn ? text.substring(0, indent) : text;
   }
 

@@ -9,7 +9,9 @@
 /// Templates come with downloaded models and are not trusted: they reach nothing but the values
 /// given, no reflection is used, and a [Budget] bounds time, memory and nesting.
 ///
-/// Left out: template inheritance, imports and includes, autoescaping, and filters for HTML.
+/// Left out, and refused by name: inheritance, imports and includes, autoescaping, filters for
+/// HTML, `batch`, `slice`, `groupby`, `attr`, `str.format`, and macros that use `varargs` or
+/// `kwargs`. Integers have 64 bits, and a generator can be read twice.
 @NullMarked
 package dev.fettle.text.jinja;
 
