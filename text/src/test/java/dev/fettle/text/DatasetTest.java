@@ -37,8 +37,8 @@ class DatasetTest {
   private Tokenizer tokenizer;
 
   @BeforeAll
-  void load() {
-    tokenizer = Tokenizer.load(SharedData.path("assets/stories260K"));
+  void load(@TempDir Path tokenizerFolder) throws IOException {
+    tokenizer = TinyTokenizer.load(tokenizerFolder);
   }
 
   @AfterAll

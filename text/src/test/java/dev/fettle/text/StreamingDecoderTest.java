@@ -2,9 +2,12 @@ package dev.fettle.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -42,6 +45,27 @@ class StreamingDecoderTest {
         joined.append(piece);
       }
       assertThat(joined.append(decoder.flush()).toString()).isEqualTo(text);
+    }
+  }
+
+  @Test
+  void byteRunsAreJudgedAsAWhole(@TempDir Path folder) throws IOException {
+    try (Tokenizer tokenizer = TinyTokenizer.load(folder)) {
+      StreamingDecoder decoder = tokenizer.streamingDecoder();
+      int[] ids = tokenizer.encode("a\u00e9", false); // space, a, <0xC3>, <0xA9>
+      assertThat(decoder.next(ids[0])).isEmpty();
+      assertThat(decoder.next(ids[1])).isEqualTo("a");
+      assertThat(decoder.next(ids[2])).isEmpty();
+      assertThat(decoder.next(ids[3])).isEmpty(); // one more byte could still spoil it
+      assertThat(decoder.next(ids[1])).isEqualTo("\u00e9a");
+      assertThat(decoder.next(ids[2])).isEmpty();
+      assertThat(decoder.next(1)).isEmpty(); // a special token prints nothing
+      assertThat(decoder.flush()).isEqualTo("\uFFFD");
+      for (long seed = 0; seed < 200; seed++) {
+        Random random = new Random(seed);
+        int[] any = random.ints(60, 0, tokenizer.vocabSize()).toArray();
+        assertJoined(tokenizer, any, 0, "seed " + seed);
+      }
     }
   }
 

@@ -46,6 +46,21 @@ class TokenizerTest {
     }
   }
 
+  /// The tokenizer.json of [TinyTokenizer] asks for truncation to 3 tokens; transformers would not
+  /// heed it either.
+  @Test
+  void truncationInTheFileIsNotHeeded(@TempDir Path folder) throws IOException {
+    try (Tokenizer tokenizer = TinyTokenizer.load(folder)) {
+      String text = "I saw \u00fc and \uD83E\uDD99!";
+      int[] ids = tokenizer.encode(text, true);
+      assertThat(ids[0]).isEqualTo(tokenizer.bosId());
+      assertThat(tokenizer.decode(ids, true)).isEqualTo(text);
+      assertThat(tokenizer.eosId()).isEqualTo(2);
+      assertThat(tokenizer.padId()).isNull();
+      assertThat(Batches.padId(tokenizer)).isEqualTo(2);
+    }
+  }
+
   /// Text and id pairs published by llama.cpp for its phi-3 vocabulary.
   @Test
   void encodesPhi3AsLlamaCppDoes() throws IOException {
