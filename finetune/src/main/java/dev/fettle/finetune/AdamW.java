@@ -13,7 +13,7 @@ import dev.fettle.tensor.DType;
 /// m ← m + (1 − β₁)(g − m)          v ← β₂ v + (1 − β₂) g²
 /// p ← p − lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
 /// ```
-final class AdamW implements AutoCloseable {
+public final class AdamW implements AutoCloseable {
   /// Elements updated at a time: bounds the temporary memory.
   private static final long CHUNK = 1L << 24;
 
@@ -24,7 +24,7 @@ final class AdamW implements AutoCloseable {
   private final Tensor secondMoments;
   private int steps;
 
-  AdamW(FlatParameters parameters, TrainingOptions options) {
+  public AdamW(FlatParameters parameters, TrainingOptions options) {
     this.parameters = parameters;
     this.options = options;
     long elements = parameters.values().elements();
@@ -43,7 +43,7 @@ final class AdamW implements AutoCloseable {
   }
 
   /// Steps taken so far.
-  int steps() {
+  public int steps() {
     return steps;
   }
 
@@ -53,7 +53,7 @@ final class AdamW implements AutoCloseable {
   }
 
   /// The Euclidean norm of all gradients together.
-  double gradNorm() {
+  public double gradNorm() {
     double[] squares = {0};
     forChunks((from, count) -> {
       Tensor g = parameters.grads().narrow(0, from, count);
@@ -64,7 +64,7 @@ final class AdamW implements AutoCloseable {
 
   /// Scales the gradients so that their norm is at most `maxNorm`, as
   /// `torch.nn.utils.clip_grad_norm_`.
-  void clip(double norm, double maxNorm) {
+  public void clip(double norm, double maxNorm) {
     double factor = maxNorm / (norm + 1e-6);
     if (maxNorm > 0 && factor < 1) {
       parameters.grads().mulInPlace(factor);
@@ -72,7 +72,7 @@ final class AdamW implements AutoCloseable {
   }
 
   /// Updates every parameter and clears the gradients.
-  void step(double learningRate) {
+  public void step(double learningRate) {
     steps++;
     double correction1 = 1 - Math.pow(options.adamBeta1(), steps);
     double correction2 = Math.sqrt(1 - Math.pow(options.adamBeta2(), steps));

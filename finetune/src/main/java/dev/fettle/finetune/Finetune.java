@@ -88,7 +88,7 @@ public final class Finetune {
 
   private Trainer.TrainingData loadData() {
     try (Tokenizer tokenizer = Tokenizer.load(request.model())) {
-      @Nullable ChatTemplate template = null;
+      @Nullable ChatTemplate template = ChatTemplate.load(request.model());
       Dataset all = Dataset.load(request.data(), tokenizer, template, request.dataset());
       Dataset train = all;
       Dataset validation = null;
@@ -108,7 +108,7 @@ public final class Finetune {
       CausalLm model, @Nullable LoraAdapter adapter, Trainer.TrainingData data) {
     List<Parameter> trained = adapter == null ? model.baseParameters() : adapter.parameters();
     History history = new History();
-    try (FlatParameters parameters = new FlatParameters(trained);
+    try (FlatParameters parameters = new FlatParameters(trained, model.computeDtype());
         AdamW optimizer = new AdamW(parameters, request.options())) {
       OutputFolder output = new OutputFolder(request, model, adapter);
       TrainingState state =

@@ -6,17 +6,21 @@ import dev.fettle.engine.Tensors;
 import dev.fettle.model.Parameter;
 import dev.fettle.tensor.DType;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// All trained parameters, and their gradients, in two contiguous float32 buffers, matrices before
 /// vectors, so that the optimizer is a handful of operations however many parameters there are.
-final class FlatParameters implements AutoCloseable {
+public final class FlatParameters implements AutoCloseable {
   private final Scope scope = Scope.detached();
   private final List<Parameter> parameters;
   private final Tensor values;
   private final Tensor grads;
   private final long matrixElements;
+  private final @Nullable Tensor shadow;
 
-  FlatParameters(List<Parameter> unordered) {
+  /// @param unordered the parameters; their values are moved into the buffer
+  /// @param computeDtype in which they are used; for a 16-bit one a copy is kept beside the float32 masters
+  public FlatParameters(List<Parameter> unordered, DType computeDtype) {
     this.parameters =
         unordered.stream()
             .sorted((p, q) -> Boolean.compare(isVector(p), isVector(q))) // stable
@@ -26,6 +30,7 @@ final class FlatParameters implements AutoCloseable {
     try (Scope.Entered entered = scope.enter()) {
       values = Tensors.empty(DType.F32, total);
       grads = Tensors.zeros(DType.F32, total);
+      shadow = computeDtype == DType.F32 ? null : Tensors.empty(computeDtype, total);
       long at = 0;
       for (Parameter parameter : parameters) {
         long[] shape = parameter.value().shape().toArray();
@@ -34,8 +39,19 @@ final class FlatParameters implements AutoCloseable {
         value.copyInPlace(parameter.value());
         parameter.value().close(); // the flat buffer holds it now
         parameter.bind(value, grads.narrow(0, at, elements).view(shape));
+        if (shadow != null) {
+          parameter.bindShadow(shadow.narrow(0, at, elements).view(shape));
+        }
         at += elements;
       }
+    }
+    valuesChanged();
+  }
+
+  /// Brings the 16-bit copies up to date; to be called after every change of the values.
+  void valuesChanged() {
+    if (shadow != null) {
+      shadow.copyInPlace(values);
     }
   }
 

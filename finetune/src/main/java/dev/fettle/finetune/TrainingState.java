@@ -112,6 +112,7 @@ final class TrainingState {
             tensor.segment().copyFrom(saved.data());
           });
     }
+    parameters.valuesChanged();
     optimizer.resumeAt(json.path("global_step").asInt());
     history.restore(json.path("history"));
     return folder;

@@ -31,7 +31,7 @@ class GradientsTest {
     try (CausalLm model = CausalLm.load(folder, LoadOptions.defaults());
         AdapterFolder stored = AdapterFolder.open(Golden.path("lora-init"));
         LoraAdapter adapter = LoraAdapter.attach(model, stored);
-        FlatParameters parameters = new FlatParameters(adapter.parameters());
+        FlatParameters parameters = new FlatParameters(adapter.parameters(), model.computeDtype());
         TensorSource golden = Golden.open("gradients-" + base + ".safetensors");
         Scope scope = Scope.open()) {
       int[][] ids = Golden.ids(golden.tensor("ids"));

@@ -36,7 +36,7 @@ public final class Linear {
     default Tensor in(DType dtype) {
       return switch (this) {
         case Frozen frozen -> frozen.value();
-        case Trained trained -> trained.parameter().value().to(dtype);
+        case Trained trained -> trained.parameter().in(dtype);
       };
     }
   }
@@ -92,14 +92,14 @@ public final class Linear {
 
   /// What the update's gradient needs: `low = dropout(x) · Aᵀ`, and the dropped input's mask.
   private record LoraActivations(
-      LoraPair pair, Tensor a, Tensor b, Tensor low, @Nullable Tensor mask) {}
+      LoraPair pair, Tensor low, @Nullable Tensor mask) {}
 
   private static LoraActivations addLora(
       Scope scope, Pass pass, Tensor input, LoraPair pair, Tensor y) {
     boolean dropping = pass.tape().recording() && pair.dropout() > 0;
     Tensor mask = dropping ? pair.dropoutMask(input, pass.dropoutSeed()) : null;
-    Tensor a = pair.a().value().to(input.dtype());
-    Tensor b = pair.b().value().to(input.dtype());
+    Tensor a = pair.a().in(input.dtype());
+    Tensor b = pair.b().in(input.dtype());
     Tensor low = (mask == null ? input : input.mul(mask)).linear(a);
     y.addmmInPlace(low, b.t(), pair.scale());
     if (pass.tape().recording()) {
@@ -108,7 +108,7 @@ public final class Linear {
         scope.keep(mask);
       }
     }
-    return new LoraActivations(pair, pair.a().value(), pair.b().value(), low, mask);
+    return new LoraActivations(pair, low, mask);
   }
 
   private void backward(Var x, Tensor dy, @Nullable LoraActivations low) {
@@ -131,8 +131,8 @@ public final class Linear {
   private static void loraBackward(
       Tensor input, Tensor dy, LoraActivations low, @Nullable Tensor dx) {
     LoraPair pair = low.pair();
-    Tensor a = low.a().to(dy.dtype());
-    Tensor b = low.b().to(dy.dtype());
+    Tensor a = pair.a().in(dy.dtype());
+    Tensor b = pair.b().in(dy.dtype());
     Tensor dLow = dy.matmul(b).mulInPlace(pair.scale());
     pair.b().grad().addInPlace(dy.t().matmul(low.low()), pair.scale());
     Tensor mask = low.mask();

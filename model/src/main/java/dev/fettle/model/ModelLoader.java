@@ -14,6 +14,7 @@ import dev.fettle.quantize.bitsandbytes.BitsAndBytesLayout;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.MappedPages;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -154,9 +155,14 @@ final class ModelLoader {
       }
       return new Weight.Quantized(stored);
     }
-    return scheme == null
-        ? plainWeight(name)
-        : new Weight.Quantized(Quantizer.quantize(name, checkpoint.tensor(name), scheme, packed));
+    return scheme == null ? plainWeight(name) : quantized(name, scheme);
+  }
+
+  private Weight quantized(String name, Scheme scheme) {
+    HostTensor stored = checkpoint.tensor(name);
+    QuantizedTensor value = Quantizer.quantize(name, stored, scheme, packed);
+    MappedPages.release(stored.data());
+    return new Weight.Quantized(value);
   }
 
   private Weight plainWeight(String name) {
@@ -180,11 +186,10 @@ final class ModelLoader {
     if (stored.dtype() == compute && stored.data().isNative() && isAligned(stored)) {
       return Tensors.viewOf(stored);
     }
-    if (stored.dtype() == compute) {
-      return Tensors.copyOf(stored);
-    }
     try (Scope scope = Scope.open()) {
-      return weights.adopt(Tensors.copyOf(stored).to(compute));
+      Tensor copy = weights.adopt(Tensors.copyOf(stored).to(compute));
+      MappedPages.release(stored.data());
+      return copy;
     }
   }
 
@@ -196,6 +201,7 @@ final class ModelLoader {
     HostTensor stored = floats(name);
     Tensor value = Tensors.empty(DType.F32, stored.shape().toArray());
     Casts.toFloat(stored, value.segment());
+    MappedPages.release(stored.data());
     Parameter parameter = new Parameter(name, value);
     parameters.add(parameter);
     return parameter;

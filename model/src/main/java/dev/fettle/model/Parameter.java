@@ -9,6 +9,7 @@ public final class Parameter {
   private final String name;
   private Tensor value;
   private @Nullable Tensor grad;
+  private @Nullable Tensor shadow;
 
   /// @param name the tensor's name in a checkpoint or adapter file
   /// @param value float32
@@ -26,6 +27,17 @@ public final class Parameter {
 
   public Tensor value() {
     return value;
+  }
+
+  /// The value in the compute dtype: itself, the optimizer's copy, or a conversion.
+  Tensor in(DType dtype) {
+    Tensor copy = shadow;
+    return copy != null && copy.dtype() == dtype ? copy : value.to(dtype);
+  }
+
+  /// Gives the parameter a copy in a 16-bit dtype, which the owner keeps equal to the value.
+  public void bindShadow(Tensor copy) {
+    shadow = copy;
   }
 
   /// Points the parameter at other memory of the same shape, such as its part of the optimizer's

@@ -18,7 +18,7 @@ final class RmsNorm {
     default Tensor in(DType dtype) {
       return switch (this) {
         case Frozen frozen -> frozen.value().to(dtype);
-        case Trained trained -> trained.parameter().value().to(dtype);
+        case Trained trained -> trained.parameter().in(dtype);
       };
     }
   }

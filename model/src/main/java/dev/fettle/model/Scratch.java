@@ -34,7 +34,7 @@ final class Scratch implements AutoCloseable {
   Tensor materialize(Weight weight) {
     return switch (weight) {
       case Weight.Dense dense -> dense.value();
-      case Weight.Trained trained -> trained.parameter().value().to(dtype);
+      case Weight.Trained trained -> trained.parameter().in(dtype);
       case Weight.Quantized quantized -> dequantize(quantized);
     };
   }

@@ -5,6 +5,7 @@ import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.quantize.bitsandbytes.BitsAndBytesLayout;
 import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.MappedPages;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -65,6 +66,7 @@ public final class CheckpointQuantizer {
           } else {
             writer.write(info.name(), source.tensor(info.name()));
           }
+          MappedPages.release(source.tensor(info.name()).data());
         }
         writer.commit();
         return report(source, plan, reports, options.scheme(), start);
