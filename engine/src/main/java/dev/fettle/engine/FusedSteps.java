@@ -1,5 +1,7 @@
 package dev.fettle.engine;
 
+import dev.fettle.tensor.kernel.Kernels;
+
 /// The memory-bound steps of a decoder, each as one operation with its gradient. Activations are
 /// `[rows, features]`, contiguous, float32 or bfloat16; arithmetic is float32 whatever they are.
 public interface FusedSteps {
@@ -34,6 +36,6 @@ public interface FusedSteps {
 
   /// The fastest implementation for tensors in host memory.
   static FusedSteps best() {
-    return AtenSteps.INSTANCE;
+    return Kernels.vectorized() ? VectorSteps.INSTANCE : AtenSteps.INSTANCE;
   }
 }

@@ -1,0 +1,92 @@
+package dev.fettle.engine;
+
+import dev.fettle.tensor.DType;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/// As many float32 lanes as the processor's vectors have, read from and written to float32 or bfloat16 memory.
+///
+/// @param segment whole tensor
+/// @param bf16 whether elements are bfloat16 rather than float32
+record Lanes(MemorySegment segment, boolean bf16) {
+  static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Short> SHORTS =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+  static final int WIDTH = FLOATS.length();
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+
+  static Lanes of(Tensor tensor) {
+    return switch (tensor.dtype()) {
+      case F32 -> new Lanes(tensor.segment(), false);
+      case BF16 -> new Lanes(tensor.segment(), true);
+      case F64, F16, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalArgumentException("kernels take float32 or bfloat16, not " + tensor.dtype());
+    };
+  }
+
+  static boolean supports(DType dtype) {
+    return dtype == DType.F32 || dtype == DType.BF16;
+  }
+
+  /// Elements from `index` on, one per lane.
+  FloatVector get(long index) {
+    if (bf16) {
+      return widen(ShortVector.fromMemorySegment(SHORTS, segment, 2 * index, ORDER));
+    }
+    return FloatVector.fromMemorySegment(FLOATS, segment, 4 * index, ORDER);
+  }
+
+  /// The first `count` elements from `index`; other lanes are 0.
+  FloatVector get(long index, int count) {
+    if (bf16) {
+      VectorMask<Short> mask = SHORTS.indexInRange(0, count);
+      return widen(ShortVector.fromMemorySegment(SHORTS, segment, 2 * index, ORDER, mask));
+    }
+    VectorMask<Float> mask = FLOATS.indexInRange(0, count);
+    return FloatVector.fromMemorySegment(FLOATS, segment, 4 * index, ORDER, mask);
+  }
+
+  void set(long index, FloatVector value) {
+    if (bf16) {
+      narrow(value).intoMemorySegment(segment, 2 * index, ORDER);
+    } else {
+      value.intoMemorySegment(segment, 4 * index, ORDER);
+    }
+  }
+
+  void set(long index, FloatVector value, int count) {
+    if (bf16) {
+      narrow(value).intoMemorySegment(segment, 2 * index, ORDER, SHORTS.indexInRange(0, count));
+    } else {
+      value.intoMemorySegment(segment, 4 * index, ORDER, FLOATS.indexInRange(0, count));
+    }
+  }
+
+  /// The values as this memory would hold them.
+  FloatVector rounded(FloatVector value) {
+    return bf16 ? widen(narrow(value)) : value;
+  }
+
+  private static FloatVector widen(ShortVector bits) {
+    IntVector wide = (IntVector) bits.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
+    return wide.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+  }
+
+  /// Round to nearest, ties to even; a NaN stays one.
+  private static ShortVector narrow(FloatVector value) {
+    IntVector bits = value.reinterpretAsInts();
+    IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+    IntVector up = bits.add(odd).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
+    VectorMask<Integer> nan = value.test(VectorOperators.IS_NAN).cast(INTS);
+    IntVector result = up.blend(0x7FC0, nan);
+    return (ShortVector) result.convertShape(VectorOperators.I2S, SHORTS, 0);
+  }
+}

@@ -1,0 +1,199 @@
+package dev.fettle.engine;
+
+import dev.fettle.tensor.Parallel;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/// {@link FusedSteps} for host memory: each step reads and writes its tensors once, on all processors.
+/// {@link AtenSteps} is the definition.
+public final class VectorSteps implements FusedSteps {
+  public static final VectorSteps INSTANCE = new VectorSteps();
+
+  /// Elements one thread takes at a time: enough to pay for the hand-over.
+  private static final long GRAIN = 1L << 15;
+
+  private VectorSteps() {}
+
+  @Override
+  public Tensor rmsNorm(Tensor x, Tensor weight, double eps) {
+    Tensor y = Tensors.empty(x.dtype(), x.shape().toArray());
+    int features = Math.toIntExact(x.size(-1));
+    Lanes in = Lanes.of(x);
+    Lanes gain = Lanes.of(weight);
+    Lanes out = Lanes.of(y);
+    forRows(
+        x.size(0),
+        features,
+        row -> {
+          long base = row * features;
+          float inverse = inverseRms(in, base, features, eps);
+          int i = 0;
+          for (; i + Lanes.WIDTH <= features; i += Lanes.WIDTH) {
+            out.set(base + i, out.rounded(in.get(base + i).mul(inverse)).mul(gain.get(i)));
+          }
+          if (i < features) {
+            int rest = features - i;
+            FloatVector unit = out.rounded(in.get(base + i, rest).mul(inverse));
+            out.set(base + i, unit.mul(gain.get(i, rest)), rest);
+          }
+        });
+    return y;
+  }
+
+  @Override
+  public Tensor rmsNormBackward(Tensor dy, Tensor x, Tensor weight, double eps) {
+    Tensor dx = Tensors.empty(x.dtype(), x.shape().toArray());
+    int features = Math.toIntExact(x.size(-1));
+    Lanes grad = Lanes.of(dy);
+    Lanes in = Lanes.of(x);
+    Lanes gain = Lanes.of(weight);
+    Lanes out = Lanes.of(dx);
+    forRows(
+        x.size(0),
+        features,
+        row -> {
+          long base = row * features;
+          float inverse = inverseRms(in, base, features, eps);
+          float along = along(grad, in, gain, base, features) * inverse / features;
+          for (int i = 0; i < features; i += Lanes.WIDTH) {
+            int count = Math.min(Lanes.WIDTH, features - i);
+            FloatVector dUnit = grad.get(base + i, count).mul(gain.get(i, count));
+            FloatVector unit = in.get(base + i, count).mul(inverse);
+            out.set(base + i, dUnit.sub(unit.mul(along)).mul(inverse), count);
+          }
+        });
+    return dx;
+  }
+
+  /// Σ dy · weight · x of one row.
+  private static float along(Lanes grad, Lanes in, Lanes gain, long base, int features) {
+    FloatVector sum = FloatVector.zero(Lanes.FLOATS);
+    for (int i = 0; i < features; i += Lanes.WIDTH) {
+      int count = Math.min(Lanes.WIDTH, features - i);
+      sum =
+          grad.get(base + i, count)
+              .mul(gain.get(i, count))
+              .fma(in.get(base + i, count), sum);
+    }
+    return sum.reduceLanes(VectorOperators.ADD);
+  }
+
+  private static float inverseRms(Lanes in, long base, int features, double eps) {
+    FloatVector sum = FloatVector.zero(Lanes.FLOATS);
+    int i = 0;
+    for (; i + Lanes.WIDTH <= features; i += Lanes.WIDTH) {
+      FloatVector x = in.get(base + i);
+      sum = x.fma(x, sum);
+    }
+    if (i < features) {
+      FloatVector x = in.get(base + i, features - i);
+      sum = x.fma(x, sum);
+    }
+    float mean = sum.reduceLanes(VectorOperators.ADD) / features;
+    return (float) (1 / Math.sqrt(mean + (float) eps));
+  }
+
+  /// A sum over rows, which only full fine-tuning needs: LibTorch's reduction serves.
+  @Override
+  public Tensor rmsNormWeightGrad(Tensor dy, Tensor x, double eps) {
+    return AtenSteps.INSTANCE.rmsNormWeightGrad(dy, x, eps);
+  }
+
+  @Override
+  public void rotateInPlace(Tensor x, Tensor cos, Tensor sin, int headDim, boolean inverse) {
+    long length = cos.size(0);
+    int half = headDim / 2;
+    int features = Math.toIntExact(x.size(1));
+    Lanes values = Lanes.of(x);
+    Lanes cosines = Lanes.of(cos);
+    Lanes sines = Lanes.of(sin);
+    float sign = inverse ? -1 : 1;
+    forRows(
+        x.size(0),
+        features,
+        row -> {
+          long angles = row % length * half;
+          for (int head = 0; head < features; head += headDim) {
+            long first = row * features + head;
+            for (int i = 0; i < half; i += Lanes.WIDTH) {
+              int count = Math.min(Lanes.WIDTH, half - i);
+              FloatVector c = cosines.get(angles + i, count);
+              FloatVector s = sines.get(angles + i, count).mul(sign);
+              FloatVector a = values.get(first + i, count);
+              FloatVector b = values.get(first + half + i, count);
+              values.set(first + i, a.mul(c).sub(b.mul(s)), count);
+              values.set(first + half + i, b.mul(c).add(a.mul(s)), count);
+            }
+          }
+        });
+  }
+
+  @Override
+  public Tensor swiGlu(Tensor gate, Tensor up) {
+    Tensor y = Tensors.empty(gate.dtype(), gate.shape().toArray());
+    Lanes g = Lanes.of(gate);
+    Lanes u = Lanes.of(up);
+    Lanes out = Lanes.of(y);
+    forElements(
+        gate.elements(),
+        (at, count) -> {
+          FloatVector x = g.get(at, count);
+          out.set(at, x.mul(sigmoid(x)).mul(u.get(at, count)), count);
+        });
+    return y;
+  }
+
+  @Override
+  public void swiGluBackwardInPlace(Tensor dy, Tensor gate, Tensor up) {
+    Lanes grad = Lanes.of(dy);
+    Lanes g = Lanes.of(gate);
+    Lanes u = Lanes.of(up);
+    forElements(
+        gate.elements(),
+        (at, count) -> {
+          FloatVector x = g.get(at, count);
+          FloatVector d = grad.get(at, count);
+          FloatVector s = sigmoid(x);
+          FloatVector silu = x.mul(s);
+          // silu'(x) = s · (1 + x · (1 − s)) = s + silu · (1 − s)
+          FloatVector slope = silu.sub(silu.mul(s)).add(s);
+          g.set(at, d.mul(u.get(at, count)).mul(slope), count);
+          u.set(at, d.mul(silu), count);
+        });
+  }
+
+  private static FloatVector sigmoid(FloatVector x) {
+    FloatVector one = FloatVector.broadcast(Lanes.FLOATS, 1f);
+    return one.div(x.neg().lanewise(VectorOperators.EXP).add(1f));
+  }
+
+  private interface Row {
+    void run(long row);
+  }
+
+  private interface Stripe {
+    void run(long at, int count);
+  }
+
+  private static void forRows(long rows, int features, Row body) {
+    Parallel.forRange(
+        rows,
+        Math.max(1, GRAIN / features),
+        (from, to) -> {
+          for (long row = from; row < to; row++) {
+            body.run(row);
+          }
+        });
+  }
+
+  private static void forElements(long elements, Stripe body) {
+    Parallel.forRange(
+        elements,
+        GRAIN,
+        (from, to) -> {
+          for (long at = from; at < to; at += Lanes.WIDTH) {
+            body.run(at, (int) Math.min(Lanes.WIDTH, to - at));
+          }
+        });
+  }
+}

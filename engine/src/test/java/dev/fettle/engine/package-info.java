@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.engine;
+
+import org.jspecify.annotations.NullMarked;
