@@ -21,8 +21,26 @@ final class RandomCheckpoint {
   /// TinyLlama-1.1B: 22 layers, 2048 hidden, 5632 intermediate, 32 heads, 4 KV heads, 32,000 words.
   static ModelConfig tinyLlama() {
     return new ModelConfig(
-        "llama", 2048, 5632, 22, 32, 4, 64, 32000, 2048, 1e-5, 10000, null, false, false, false,
-        "silu", 1, List.of(2), DType.BF16, null);
+        "llama",
+        2048,
+        5632,
+        22,
+        32,
+        4,
+        64,
+        32000,
+        2048,
+        1e-5,
+        10000,
+        null,
+        false,
+        false,
+        false,
+        "silu",
+        1,
+        List.of(2),
+        DType.BF16,
+        null);
   }
 
   static void write(Path folder, ModelConfig config) {

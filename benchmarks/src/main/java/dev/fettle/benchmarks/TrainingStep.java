@@ -19,12 +19,12 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.SplittableRandom;
 
-/// Tokens per second and peak memory of LoRA and QLoRA steps at the shape of TinyLlama-1.1B with random
-/// weights: batch 2 × 256 tokens, r = 8 on all linear layers, bfloat16 compute. The counterpart for PEFT is
-/// `tools/golden/bench_peft.py`.
+/// Tokens per second and peak memory of LoRA and QLoRA steps at the shape of TinyLlama-1.1B with
+/// random weights: batch 2 × 256 tokens, r = 8 on all linear layers, bfloat16 compute. The
+/// counterpart for PEFT is `tools/golden/bench_peft.py`.
 ///
-/// Arguments: `lora` or `qlora`, the model folder (made if it does not exist), steps, `recompute` or `keep`.
-/// One method per process, because peak memory is the process's.
+/// Arguments: `lora` or `qlora`, the model folder (made if it does not exist), steps, `recompute`
+/// or `keep`. One method per process, because peak memory is the process's.
 public final class TrainingStep {
   private static final int BATCH = 2;
   private static final int LENGTH = 256;
@@ -49,10 +49,8 @@ public final class TrainingStep {
     long start = System.nanoTime();
     try (CausalLm model = CausalLm.load(folder, options);
         LoraAdapter adapter =
-            LoraAdapter.attach(
-                model, LoraConfig.of(RANK, 16, new TargetModules.AllLinear()), 1);
-        FlatParameters parameters =
-            new FlatParameters(adapter.parameters(), model.computeDtype());
+            LoraAdapter.attach(model, LoraConfig.of(RANK, 16, new TargetModules.AllLinear()), 1);
+        FlatParameters parameters = new FlatParameters(adapter.parameters(), model.computeDtype());
         AdamW optimizer =
             new AdamW(parameters, TrainingOptions.builder().maxSteps(steps + 1).build())) {
       double loading = seconds(start);

@@ -1,5 +1,5 @@
-/// Measured comparisons. Each benchmark checks its own results and prints the machine, all runs and the
-/// spread.
+/// Measured comparisons. Each benchmark checks its own results and prints the machine, all runs and
+/// the spread.
 @NullMarked
 package dev.fettle.benchmarks;
 

@@ -11,7 +11,8 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
-/// As many float32 lanes as the processor's vectors have, read from and written to float32 or bfloat16 memory.
+/// As many float32 lanes as the processor's vectors have, read from and written to float32 or
+/// bfloat16 memory.
 ///
 /// @param segment whole tensor
 /// @param bf16 whether elements are bfloat16 rather than float32
@@ -28,7 +29,8 @@ record Lanes(MemorySegment segment, boolean bf16) {
       case F32 -> new Lanes(tensor.segment(), false);
       case BF16 -> new Lanes(tensor.segment(), true);
       case F64, F16, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
-          throw new IllegalArgumentException("kernels take float32 or bfloat16, not " + tensor.dtype());
+          throw new IllegalArgumentException(
+              "kernels take float32 or bfloat16, not " + tensor.dtype());
     };
   }
 

@@ -4,8 +4,8 @@ import dev.fettle.tensor.Parallel;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// {@link FusedSteps} for host memory: each step reads and writes its tensors once, on all processors.
-/// {@link AtenSteps} is the definition.
+/// {@link FusedSteps} for host memory: each step reads and writes its tensors once, on all
+/// processors. {@link AtenSteps} is the definition.
 public final class VectorSteps implements FusedSteps {
   public static final VectorSteps INSTANCE = new VectorSteps();
 
@@ -70,10 +70,7 @@ public final class VectorSteps implements FusedSteps {
     FloatVector sum = FloatVector.zero(Lanes.FLOATS);
     for (int i = 0; i < features; i += Lanes.WIDTH) {
       int count = Math.min(Lanes.WIDTH, features - i);
-      sum =
-          grad.get(base + i, count)
-              .mul(gain.get(i, count))
-              .fma(in.get(base + i, count), sum);
+      sum = grad.get(base + i, count).mul(gain.get(i, count)).fma(in.get(base + i, count), sum);
     }
     return sum.reduceLanes(VectorOperators.ADD);
   }

@@ -10,8 +10,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// The vector kernels against LibTorch's operations, with feature counts around the vector width. (One
-/// feature alone has no gradient through its norm: only rounding would be compared.)
+/// The vector kernels against LibTorch's operations, with feature counts around the vector width.
+/// (One feature alone has no gradient through its norm: only rounding would be compared.)
 class FusedStepsTest {
   /// Sums of up to 2048 products in another order: a few ulps of float32.
   private static final double FLOAT32 = 3e-6;
@@ -34,7 +34,8 @@ class FusedStepsTest {
     "1,3,BF16", "3,15,BF16", "7,16,BF16", "5,17,BF16", "33,172,BF16", "64,2048,BF16"
   })
   void agree(int rows, int features, DType dtype) {
-    compare(dtype, steps -> steps.rmsNorm(draw(1, dtype, rows, features), gain(dtype, features), EPS));
+    compare(
+        dtype, steps -> steps.rmsNorm(draw(1, dtype, rows, features), gain(dtype, features), EPS));
     compare(
         dtype,
         steps ->
@@ -61,7 +62,13 @@ class FusedStepsTest {
   }
 
   @ParameterizedTest(name = "{0} heads of {1}, {2}, inverse {3}")
-  @CsvSource({"2,8,F32,false", "3,64,F32,true", "1,34,F32,false", "2,8,BF16,true", "4,128,BF16,false"})
+  @CsvSource({
+    "2,8,F32,false",
+    "3,64,F32,true",
+    "1,34,F32,false",
+    "2,8,BF16,true",
+    "4,128,BF16,false"
+  })
   void rotationsAgree(int heads, int headDim, DType dtype, boolean inverse) {
     int length = 5;
     compare(

@@ -19,7 +19,8 @@ public final class FlatParameters implements AutoCloseable {
   private final @Nullable Tensor shadow;
 
   /// @param unordered the parameters; their values are moved into the buffer
-  /// @param computeDtype in which they are used; for a 16-bit one a copy is kept beside the float32 masters
+  /// @param computeDtype in which they are used; for a 16-bit one a copy is kept beside the float32
+  ///   masters
   public FlatParameters(List<Parameter> unordered, DType computeDtype) {
     this.parameters =
         unordered.stream()

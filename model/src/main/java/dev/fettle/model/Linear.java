@@ -91,8 +91,7 @@ public final class Linear {
   }
 
   /// What the update's gradient needs: `low = dropout(x) · Aᵀ`, and the dropped input's mask.
-  private record LoraActivations(
-      LoraPair pair, Tensor low, @Nullable Tensor mask) {}
+  private record LoraActivations(LoraPair pair, Tensor low, @Nullable Tensor mask) {}
 
   private static LoraActivations addLora(
       Scope scope, Pass pass, Tensor input, LoraPair pair, Tensor y) {
