@@ -9,9 +9,17 @@ import java.nio.file.Path;
 public final class SharedData {
   private SharedData() {}
 
+  public static boolean has(String relative) {
+    return Files.exists(resolve(relative));
+  }
+
   public static Path path(String relative) {
-    Path path = Path.of(System.getProperty("fettle.shared", "../shared"), relative);
+    Path path = resolve(relative);
     assumeTrue(Files.exists(path), () -> "skipped: no " + path.normalize());
     return path;
+  }
+
+  private static Path resolve(String relative) {
+    return Path.of(System.getProperty("fettle.shared", "../shared"), relative);
   }
 }

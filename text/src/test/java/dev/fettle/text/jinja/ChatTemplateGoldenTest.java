@@ -19,11 +19,15 @@ import tools.jackson.databind.JsonNode;
 /// 53 published chat templates over 4 conversations, with and without generation prompt, against
 /// what Python's jinja2 3.1 wrote, byte for byte, or the error it raised.
 class ChatTemplateGoldenTest {
+  private static final String GOLDEN = "golden/chat-templates-trl.json";
   private static final int RENDERS = 424;
 
   @TestFactory
   Stream<DynamicTest> rendersAsPythonDoes() {
-    JsonNode golden = Json.read(SharedData.path("golden/chat-templates-trl.json"));
+    if (!SharedData.has(GOLDEN)) { // a factory that aborts would not be reported as skipped
+      return Stream.of(DynamicTest.dynamicTest("all renders", () -> SharedData.path(GOLDEN)));
+    }
+    JsonNode golden = Json.read(SharedData.path(GOLDEN));
     Path templates = SharedData.path("assets/chat-templates/trl");
     assertThat(golden.get("renders").size()).isEqualTo(RENDERS);
     return golden
