@@ -8,6 +8,7 @@ import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
 import dev.fettle.engine.Var;
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.UserException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
@@ -178,12 +179,27 @@ public final class CausalLm implements AutoCloseable {
   }
 
   private Var forward(Pass pass, int[][] ids, boolean recompute) {
+    checkLength(pass.start() + pass.length());
     Tensor flat = Tensors.ofIds(ids).view(-1);
     Var x = embedding.apply(pass.tape(), flat);
     for (DecoderBlock block : blocks) {
       x = pass.tape().block(x, recompute, (tape, in) -> block.apply(pass.with(tape), in));
     }
     return finalNorm.apply(pass.tape(), x);
+  }
+
+  /// @throws UserException if the model cannot take so many positions
+  private void checkLength(int positions) {
+    int most = config.maxPositionEmbeddings();
+    Integer window = config.slidingWindow();
+    if (window != null) { // within one window, attention is the same as without
+      most = Math.min(most, window);
+    }
+    if (positions > most) {
+      throw new UserException(
+          "The text has %d tokens, but this model takes %d; shorten it or lower --seq-length."
+              .formatted(positions, most));
+    }
   }
 
   /// Frees the weights and unmaps the files.
