@@ -42,7 +42,7 @@ public final class Finetune {
   }
 
   private RunRecord run() {
-    OutputFolder.check(request.output(), request.resume());
+    OutputFolder.prepare(request.output(), request.resume());
     Trainer.TrainingData data = loadData();
     try (CausalLm model = CausalLm.load(request.model(), loadOptions())) {
       checkLength(model.config());
@@ -112,11 +112,10 @@ public final class Finetune {
         AdamW optimizer = new AdamW(parameters, request.options())) {
       OutputFolder output = new OutputFolder(request, model, adapter);
       TrainingState state =
-          new TrainingState(
-              request.output(), parameters, optimizer, RunSettings.of(request, model), history);
+          new TrainingState(request.output(), parameters, optimizer, output.settings(), history);
       if (request.resume() && state.restore() == null) {
         throw new UserException(
-            "Nothing to resume: %s holds no checkpoint; run without --resume."
+            "Nothing to resume: %s holds no checkpoint; remove it if it exists, and run without --resume."
                 .formatted(request.output()));
       }
       boolean recompute = ActivationMemory.chooseRecompute(model, request);

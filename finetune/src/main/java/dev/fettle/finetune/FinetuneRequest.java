@@ -1,6 +1,7 @@
 package dev.fettle.finetune;
 
 import dev.fettle.lora.LoraConfig;
+import dev.fettle.lora.TargetModules;
 import dev.fettle.tensor.DType;
 import dev.fettle.text.DatasetOptions;
 import java.nio.file.Path;
@@ -34,4 +35,94 @@ public record FinetuneRequest(
     @Nullable DType computeDtype,
     TrainingOptions options,
     Path output,
-    boolean resume) {}
+    boolean resume) {
+
+  /// Starts from the defaults: LoRA of rank 8 on every linear layer, alpha 16, samples of 512
+  /// tokens.
+  public static Builder builder(Path model, Path data, Path output) {
+    return new Builder(model, data, output);
+  }
+
+  /// Sets what differs from the defaults.
+  public static final class Builder {
+    private final Path model;
+    private final Path data;
+    private final Path output;
+    private @Nullable Path validationData;
+    private double validationSplit;
+    private DatasetOptions dataset = DatasetOptions.of(512);
+    private TrainingMethod method = TrainingMethod.LORA;
+    private LoraConfig lora = LoraConfig.of(8, 16, new TargetModules.AllLinear());
+    private @Nullable Path initialAdapter;
+    private @Nullable DType computeDtype;
+    private TrainingOptions options = TrainingOptions.builder().build();
+    private boolean resume;
+
+    private Builder(Path model, Path data, Path output) {
+      this.model = model;
+      this.data = data;
+      this.output = output;
+    }
+
+    public Builder validationData(@Nullable Path value) {
+      validationData = value;
+      return this;
+    }
+
+    public Builder validationSplit(double value) {
+      validationSplit = value;
+      return this;
+    }
+
+    public Builder dataset(DatasetOptions value) {
+      dataset = value;
+      return this;
+    }
+
+    public Builder method(TrainingMethod value) {
+      method = value;
+      return this;
+    }
+
+    public Builder lora(LoraConfig value) {
+      lora = value;
+      return this;
+    }
+
+    public Builder initialAdapter(@Nullable Path value) {
+      initialAdapter = value;
+      return this;
+    }
+
+    public Builder computeDtype(@Nullable DType value) {
+      computeDtype = value;
+      return this;
+    }
+
+    public Builder options(TrainingOptions value) {
+      options = value;
+      return this;
+    }
+
+    public Builder resume(boolean value) {
+      resume = value;
+      return this;
+    }
+
+    public FinetuneRequest build() {
+      return new FinetuneRequest(
+          model,
+          data,
+          validationData,
+          validationSplit,
+          dataset,
+          method,
+          lora,
+          initialAdapter,
+          computeDtype,
+          options,
+          output,
+          resume);
+    }
+  }
+}

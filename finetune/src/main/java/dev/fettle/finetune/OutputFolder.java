@@ -42,12 +42,18 @@ final class OutputFolder {
     this.adapter = adapter;
   }
 
+  /// Removes what a killed run left half-written.
+  ///
   /// @throws UserException if the folder holds something and the run does not resume
-  static void check(Path output, boolean resume) {
+  static void prepare(Path output, boolean resume) {
     if (Files.exists(output) && !Files.isDirectory(output)) {
       throw new UserException("Output " + output + " is a file; name a folder.");
     }
-    if (resume || !Files.isDirectory(output)) {
+    if (!Files.isDirectory(output)) {
+      return;
+    }
+    TrainingState.removeLeftovers(output);
+    if (resume) {
       return;
     }
     try (Stream<Path> entries = Files.list(output)) {
@@ -84,6 +90,7 @@ final class OutputFolder {
       moveUp(request.output().resolve(".adapter"));
     } else {
       Path temporary = request.output().resolve(".model");
+      AtomicFolder.delete(temporary); // of a run that was killed while it moved these files up
       writeModel(temporary);
       moveUp(temporary);
     }
@@ -109,7 +116,6 @@ final class OutputFolder {
 
   /// The whole model in the dtypes of the checkpoint it came from.
   private void writeModel(Path folder) {
-    AtomicFolder.delete(folder);
     Map<String, Parameter> byName = new HashMap<>();
     model.baseParameters().forEach(p -> byName.put(p.name(), p));
     try (CheckpointFolder source = CheckpointFolder.open(request.model())) {
@@ -119,7 +125,8 @@ final class OutputFolder {
         plan.add(new TensorInfo(expected.name(), dtype, expected.shape()));
       }
       try (CheckpointWriter writer =
-          CheckpointWriter.create(folder, source.configJson(), plan, source.companionFiles())) {
+          CheckpointWriter.create(
+              folder, source.configJson(), plan, source.companionFiles(), true)) {
         for (TensorInfo info : plan) {
           Parameter parameter = byName.get(info.name());
           if (parameter == null) {
@@ -134,10 +141,15 @@ final class OutputFolder {
     }
   }
 
+  /// What the run must be resumed with.
+  ObjectNode settings() {
+    return RunSettings.of(request, model, adapter == null ? null : adapter.config());
+  }
+
   private ObjectNode runJson(RunRecord record) {
     ObjectNode json = Json.object();
     json.put("tool", "fettle finetune");
-    json.set("settings", RunSettings.of(request, model));
+    json.set("settings", settings());
     json.put("max_steps", request.options().maxSteps());
     json.put("steps", record.steps());
     json.put("tokens_per_second", record.tokensPerSecond());

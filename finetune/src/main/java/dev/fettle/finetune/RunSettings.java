@@ -3,6 +3,8 @@ package dev.fettle.finetune;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.model.CausalLm;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
 /// The settings that determine a run's numbers: a checkpoint may only be resumed with the same
@@ -10,24 +12,30 @@ import tools.jackson.databind.node.ObjectNode;
 final class RunSettings {
   private RunSettings() {}
 
-  static ObjectNode of(FinetuneRequest request, CausalLm model) {
+  /// @param lora the adapter's configuration, or null for full fine-tuning
+  static ObjectNode of(FinetuneRequest request, CausalLm model, @Nullable LoraConfig lora) {
     TrainingOptions options = request.options();
-    LoraConfig lora = request.lora();
     ObjectNode json = Json.object();
     json.put("method", request.method().text());
-    json.put("model", request.model().toAbsolutePath().normalize().toString());
-    json.put("data", request.data().toAbsolutePath().normalize().toString());
+    json.put("model", absolute(request.model()));
+    json.put("data", absolute(request.data()));
     json.put("data_sha256", FileHash.sha256(request.data()));
     json.put("seq_length", request.dataset().seqLength());
     json.put("completion_only", request.dataset().completionOnly());
+    json.put("prompt_key", request.dataset().promptKey());
+    json.put("completion_key", request.dataset().completionKey());
+    json.put("validation_data", absolute(request.validationData()));
     json.put("validation_split", request.validationSplit());
     json.put("compute_dtype", model.computeDtype().torchName());
-    if (request.method().usesAdapter()) {
+    if (lora != null) {
+      json.put("initial_adapter", absolute(request.initialAdapter()));
       json.put("lora_r", lora.r());
       json.put("lora_alpha", lora.loraAlpha());
       json.put("lora_dropout", lora.loraDropout());
       json.put("target_modules", lora.targetModules().text());
       json.put("use_rslora", lora.useRslora());
+      json.put("rank_pattern", lora.rankPattern().toString());
+      json.put("alpha_pattern", lora.alphaPattern().toString());
     }
     json.put("total_steps_rule", stepsRule(options));
     json.put("batch_size", options.batchSize());
@@ -43,6 +51,10 @@ final class RunSettings {
     json.put("seed", options.seed());
     json.put("shuffle", options.shuffle());
     return json;
+  }
+
+  private static @Nullable String absolute(@Nullable Path path) {
+    return path == null ? null : path.toAbsolutePath().normalize().toString();
   }
 
   /// With a constant rate a run may be resumed to go on for longer; other schedules depend on the

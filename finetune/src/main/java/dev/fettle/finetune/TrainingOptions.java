@@ -72,7 +72,9 @@ public record TrainingOptions(
 
   private static void require(boolean holds, String name, double found, String expected) {
     if (!holds) {
-      throw new UserException("%s must be %s, not %s.".formatted(name, expected, found));
+      boolean whole = found == Math.rint(found) && Math.abs(found) < 1e9;
+      throw new UserException(
+          "%s must be %s, not %s.".formatted(name, expected, whole ? "" + (long) found : found));
     }
   }
 

@@ -11,6 +11,7 @@ import dev.fettle.tensor.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,6 +30,9 @@ final class TrainingState {
   private static final String STATE = "trainer_state.json";
   private static final String TENSORS = "training_state.safetensors";
   private static final Pattern NAME = Pattern.compile("checkpoint-(\\d+)");
+  private static final Pattern LEFTOVER =
+      Pattern.compile(
+          "\\.(checkpoint-\\d+|best|\\.adapter|\\.model|run\\.json)\\.(partial|old)-[\\w-]+");
 
   private final Path output;
   private final FlatParameters parameters;
@@ -66,8 +70,40 @@ final class TrainingState {
           Files.writeString(temporary.resolve(STATE), Json.pretty(stateJson()));
           extra.writeTo(temporary);
         });
-    checkpoints(output).stream().filter(old -> !old.equals(folder)).forEach(AtomicFolder::delete);
+    checkpoints(output).stream().filter(old -> !old.equals(folder)).forEach(TrainingState::remove);
     return folder;
+  }
+
+  /// Takes the name away first: killed half-way, it must not look like a checkpoint.
+  private static void remove(Path checkpoint) {
+    Path hidden = checkpoint.resolveSibling("." + checkpoint.getFileName() + ".partial-removed");
+    try {
+      Files.move(checkpoint, hidden, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw new UserException("Cannot remove " + checkpoint + ": " + e.getMessage() + ".", e);
+    }
+    AtomicFolder.delete(hidden);
+  }
+
+  /// Removes what a process killed while writing or removing left under hidden names; something
+  /// complete that was moved aside for a new one that never got its name is moved back.
+  static void removeLeftovers(Path output) {
+    try (Stream<Path> entries = Files.list(output)) {
+      for (Path entry : entries.toList()) {
+        Matcher matcher = LEFTOVER.matcher(entry.getFileName().toString());
+        if (!matcher.matches()) {
+          continue;
+        }
+        Path original = output.resolve(matcher.group(1));
+        if (matcher.group(2).equals("old") && !Files.exists(original)) {
+          Files.move(entry, original, StandardCopyOption.ATOMIC_MOVE);
+        } else {
+          AtomicFolder.delete(entry);
+        }
+      }
+    } catch (IOException e) {
+      throw new UserException("Cannot clean up " + output + ": " + e.getMessage() + ".", e);
+    }
   }
 
   private SequencedMap<String, Tensor> flatTensors() {
@@ -122,10 +158,12 @@ final class TrainingState {
     JsonNode before = json.path("settings");
     for (String key : settings.propertyNames()) {
       // as text, because a number read back from a file need not have the type it was written with
-      if (!settings.get(key).toString().equals(before.path(key).toString())) {
+      String was = Json.compact(before.path(key));
+      String is = Json.compact(settings.get(key));
+      if (!is.equals(was)) {
         throw new UserException(
             "Cannot resume from %s: it was trained with %s = %s, now it is %s; use the same settings or another --output."
-                .formatted(folder, key, before.path(key), settings.get(key)));
+                .formatted(folder, key, was, is));
       }
     }
   }

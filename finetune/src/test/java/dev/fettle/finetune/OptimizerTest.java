@@ -1,0 +1,101 @@
+package dev.fettle.finetune;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.data.Offset.offset;
+
+import dev.fettle.checkpoint.Json;
+import dev.fettle.engine.Scope;
+import dev.fettle.engine.Tensors;
+import dev.fettle.model.Parameter;
+import dev.fettle.tensor.DType;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
+
+/// AdamW, clipping and schedules against PyTorch and transformers.
+class OptimizerTest {
+  /// A few float32 roundings per step on values near 1.
+  private static final float VALUES = 2e-6f;
+
+  private final JsonNode golden = Json.read(Golden.path("optimizer.json"));
+
+  @Test
+  void stepsAreThoseOfTorch() {
+    TrainingOptions options =
+        TrainingOptions.builder()
+            .maxSteps(8)
+            .adam(
+                golden.path("beta1").asDouble(),
+                golden.path("beta2").asDouble(),
+                golden.path("epsilon").asDouble())
+            .weightDecay(golden.path("weight_decay").asDouble())
+            .build();
+    try (Scope scope = Scope.open()) {
+      // The vector first: the flat buffer has to sort the matrix, which decays, before it.
+      Parameter vector =
+          new Parameter("v", Tensors.of(floats(golden.path("start").path(1)), 5));
+      Parameter matrix =
+          new Parameter("m", Tensors.of(floats(golden.path("start").path(0)), 3, 4));
+      try (FlatParameters parameters = new FlatParameters(List.of(vector, matrix), DType.F32);
+          AdamW optimizer = new AdamW(parameters, options)) {
+        int clipped = 0;
+        for (JsonNode step : golden.path("steps")) {
+          matrix.grad().addInPlace(Tensors.of(floats(step.path("gradients").path(0)), 3, 4));
+          vector.grad().addInPlace(Tensors.of(floats(step.path("gradients").path(1)), 5));
+          double norm = optimizer.gradNorm();
+          assertThat(norm).isCloseTo(step.path("norm").asDouble(), offset(1e-6));
+          double maxNorm = golden.path("max_grad_norm").asDouble();
+          clipped += norm > maxNorm ? 1 : 0;
+          optimizer.clip(norm, maxNorm);
+          optimizer.step(step.path("learning_rate").asDouble());
+          assertThat(matrix.value().toFloats()).containsExactly(floats(step.path("matrix")), offset(VALUES));
+          assertThat(vector.value().toFloats()).containsExactly(floats(step.path("vector")), offset(VALUES));
+          assertThat(parameters.grads().toFloats()).containsOnly(0);
+        }
+        assertThat(clipped).isBetween(1, optimizer.steps() - 1);
+      }
+    }
+  }
+
+  @Test
+  void zeroDoesNotClip() {
+    try (Scope scope = Scope.open();
+        FlatParameters parameters =
+            new FlatParameters(
+                List.of(new Parameter("p", Tensors.of(new float[] {1, 2}, 2))), DType.F32);
+        AdamW optimizer = new AdamW(parameters, TrainingOptions.builder().build())) {
+      parameters.grads().copyInPlace(Tensors.of(new float[] {30, 40}, 2));
+      assertThat(optimizer.gradNorm()).isEqualTo(50);
+      optimizer.clip(50, 0);
+      assertThat(parameters.grads().toFloats()).containsExactly(30, 40);
+      optimizer.clip(50, 5);
+      assertThat(parameters.grads().toFloats()).containsExactly(new float[] {3, 4}, offset(1e-5f));
+    }
+  }
+
+  @Test
+  void schedulesAreThoseOfTransformers() {
+    assertThat(golden.path("schedules")).hasSize(9);
+    for (JsonNode schedule : golden.path("schedules")) {
+      LearningRateSchedule ours =
+          new LearningRateSchedule(
+              LearningRateSchedule.Shape.parse(schedule.path("shape").asString()),
+              golden.path("peak").asDouble(),
+              schedule.path("warmup_steps").asInt(),
+              schedule.path("total_steps").asInt());
+      for (int step = 0; step < ours.totalSteps(); step++) {
+        assertThat(ours.at(step))
+            .as("%s at %d", ours, step)
+            .isCloseTo(schedule.path("rates").path(step).asDouble(), offset(1e-12));
+      }
+    }
+  }
+
+  private static float[] floats(JsonNode array) {
+    float[] values = new float[array.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) array.path(i).asDouble();
+    }
+    return values;
+  }
+}
