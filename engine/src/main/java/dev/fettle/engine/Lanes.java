@@ -23,6 +23,7 @@ record Lanes(MemorySegment segment, boolean bf16) {
       VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
   static final int WIDTH = FLOATS.length();
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+  private static final float ROUNDER = 0x1.8p23f;
 
   static Lanes of(Tensor tensor) {
     return switch (tensor.dtype()) {
@@ -90,5 +91,40 @@ record Lanes(MemorySegment segment, boolean bf16) {
     VectorMask<Integer> nan = value.test(VectorOperators.IS_NAN).cast(INTS);
     IntVector result = up.blend(0x7FC0, nan);
     return (ShortVector) result.convertShape(VectorOperators.I2S, SHORTS, 0);
+  }
+
+  /// Sum of the lanes from the first to the last.
+  static float sum(FloatVector lanes) {
+    float sum = 0;
+    for (float lane : lanes.toArray()) {
+      sum += lane;
+    }
+    return sum;
+  }
+
+  /// The exponential function to about one unit in the last place between −87 and 88; below, the
+  /// value at −87, and above, infinity. `e^x = 2^n · e^r` with a polynomial for `e^r`; S. Moshier, Cephes
+  /// mathematical library, `expf.c`.
+  static FloatVector exp(FloatVector x) {
+    FloatVector bounded = x.max(-87f).min(88f);
+    // Adding 1.5 · 2²³ rounds to an integer, which then stands in the low bits.
+    FloatVector shifted = bounded.mul(1.44269504f).add(ROUNDER);
+    FloatVector n = shifted.sub(ROUNDER);
+    FloatVector r = n.fma(broadcast(-0.693359375f), bounded);
+    r = n.fma(broadcast(2.12194440e-4f), r);
+    FloatVector p = broadcast(1.9875691500e-4f);
+    p = p.fma(r, broadcast(1.3981999507e-3f));
+    p = p.fma(r, broadcast(8.3334519073e-3f));
+    p = p.fma(r, broadcast(4.1665795894e-2f));
+    p = p.fma(r, broadcast(1.6666665459e-1f));
+    p = p.fma(r, broadcast(5.0000001201e-1f));
+    p = p.fma(r.mul(r), r).add(1f);
+    IntVector exponent = shifted.reinterpretAsInts().sub(Float.floatToRawIntBits(ROUNDER) - 127);
+    return p.mul(exponent.lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats())
+        .blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, 88f));
+  }
+
+  private static FloatVector broadcast(float value) {
+    return FloatVector.broadcast(FLOATS, value);
   }
 }

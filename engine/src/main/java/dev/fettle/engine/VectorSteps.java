@@ -2,10 +2,13 @@ package dev.fettle.engine;
 
 import dev.fettle.tensor.Parallel;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /// {@link FusedSteps} for host memory: each step reads and writes its tensors once, on all
 /// processors. {@link AtenSteps} is the definition.
+///
+/// Every operation used is rounded the same way whether the code is interpreted or compiled, so that
+/// a step gives the same bits each time: no `reduceLanes`, whose order is undefined, and no
+/// `VectorOperators.EXP`, which compiled code takes from another library.
 public final class VectorSteps implements FusedSteps {
   public static final VectorSteps INSTANCE = new VectorSteps();
 
@@ -72,7 +75,7 @@ public final class VectorSteps implements FusedSteps {
       int count = Math.min(Lanes.WIDTH, features - i);
       sum = grad.get(base + i, count).mul(gain.get(i, count)).fma(in.get(base + i, count), sum);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   private static float inverseRms(Lanes in, long base, int features, double eps) {
@@ -86,7 +89,7 @@ public final class VectorSteps implements FusedSteps {
       FloatVector x = in.get(base + i, features - i);
       sum = x.fma(x, sum);
     }
-    float mean = sum.reduceLanes(VectorOperators.ADD) / features;
+    float mean = Lanes.sum(sum) / features;
     return (float) (1 / Math.sqrt(mean + (float) eps));
   }
 
@@ -161,7 +164,7 @@ public final class VectorSteps implements FusedSteps {
 
   private static FloatVector sigmoid(FloatVector x) {
     FloatVector one = FloatVector.broadcast(Lanes.FLOATS, 1f);
-    return one.div(x.neg().lanewise(VectorOperators.EXP).add(1f));
+    return one.div(Lanes.exp(x.neg()).add(1f));
   }
 
   private interface Row {
