@@ -103,8 +103,8 @@ record Lanes(MemorySegment segment, boolean bf16) {
   }
 
   /// The exponential function to about one unit in the last place between −87 and 88; below, the
-  /// value at −87, and above, infinity. `e^x = 2^n · e^r` with a polynomial for `e^r`; S. Moshier, Cephes
-  /// mathematical library, `expf.c`.
+  /// value at −87, and above, infinity. `e^x = 2^n · e^r` with a polynomial for `e^r`; S. Moshier,
+  /// Cephes mathematical library, `expf.c`.
   static FloatVector exp(FloatVector x) {
     FloatVector bounded = x.max(-87f).min(88f);
     // Adding 1.5 · 2²³ rounds to an integer, which then stands in the low bits.

@@ -6,8 +6,8 @@ import jdk.incubator.vector.FloatVector;
 /// {@link FusedSteps} for host memory: each step reads and writes its tensors once, on all
 /// processors. {@link AtenSteps} is the definition.
 ///
-/// Every operation used is rounded the same way whether the code is interpreted or compiled, so that
-/// a step gives the same bits each time: no `reduceLanes`, whose order is undefined, and no
+/// Every operation used is rounded the same way whether the code is interpreted or compiled, so
+/// that a step gives the same bits each time: no `reduceLanes`, whose order is undefined, and no
 /// `VectorOperators.EXP`, which compiled code takes from another library.
 public final class VectorSteps implements FusedSteps {
   public static final VectorSteps INSTANCE = new VectorSteps();

@@ -90,6 +90,7 @@ public final class AdamW implements AutoCloseable {
           .addcdivInPlace(m, denominator, -learningRate / correction1);
       g.zeroInPlace();
     });
+    parameters.valuesChanged();
   }
 
   private void decay(double learningRate) {

@@ -25,15 +25,15 @@ class FullGradientsTest {
   void equalAutograd(boolean recompute) {
     try (CausalLm model =
             CausalLm.load(Golden.stories260K(), LoadOptions.defaults().withTrainable(true));
-        FlatParameters parameters = new FlatParameters(model.baseParameters(), model.computeDtype());
+        FlatParameters parameters =
+            new FlatParameters(model.baseParameters(), model.computeDtype());
         TensorSource golden = Golden.open("gradients-full.safetensors");
         Scope scope = Scope.open()) {
       int[][] ids = Golden.ids(golden.tensor("ids"));
       int targets = ids.length * (ids[0].length - 1);
       double loss =
           model.lossAndGradients(ids, ids, new CausalLm.StepOptions(1.0 / targets, recompute, 0));
-      assertThat(loss / targets)
-          .isCloseTo(golden.tensor("loss").toFloats()[0], offset(4e-6));
+      assertThat(loss / targets).isCloseTo(golden.tensor("loss").toFloats()[0], offset(4e-6));
       assertThat(parameters.parameters()).hasSize(47);
       assertThat(parameters.values().elements()).isEqualTo(260_032);
       for (Parameter parameter : parameters.parameters()) {

@@ -41,8 +41,7 @@ class LossesTest {
   void fromFilesToFiles(String run) throws IOException {
     JsonNode expected = golden.path("runs").path(run);
     FinetuneRequest request =
-        FinetuneRequest.builder(
-                base(expected), beginning(), folder.resolve("adapter"))
+        FinetuneRequest.builder(base(expected), beginning(), folder.resolve("adapter"))
             .dataset(DatasetOptions.of(golden.path("sequence_length").asInt()))
             .initialAdapter(Golden.path("lora-start"))
             .computeDtype(DType.F32)
@@ -55,7 +54,12 @@ class LossesTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"float-masked", "float-masked-accumulated", "nf4-masked", "nf4-masked-accumulated"})
+      strings = {
+        "float-masked",
+        "float-masked-accumulated",
+        "nf4-masked",
+        "nf4-masked-accumulated"
+      })
   void maskedLabels(String run) throws IOException {
     JsonNode expected = golden.path("runs").path(run);
     TrainingOptions options = options(expected);

@@ -14,8 +14,8 @@ import org.junit.jupiter.api.io.TempDir;
 /// Resident memory of a long run does not grow: every native tensor is freed in its step.
 class MemoryTest {
   /// Growth after the first 500 steps, in which code is compiled and pools fill. Measured: 0.1 MB
-  /// over 1,000 steps and over 10,000. A leak of one 200-byte tensor header per step would be 1.9 MB
-  /// over 9,500 steps; of one per operation, 2 MB within 200.
+  /// over 1,000 steps and over 10,000. A leak of one 200-byte tensor header per step would be 1.9
+  /// MB over 9,500 steps; of one per operation, 2 MB within 200.
   private static final long BOUND = 1L << 20;
 
   @TempDir Path folder;
@@ -36,8 +36,7 @@ class MemoryTest {
     Assumptions.assumeTrue(ProcessMemory.resident() > 0, "the system does not say");
     Path model = TinyModel.write(folder.resolve("model"));
     Path data = TinyModel.text(folder.resolve("data.txt"), 200);
-    Process process =
-        TrainingProcess.start(model, data, folder.resolve("output"), steps, 0, false);
+    Process process = TrainingProcess.start(model, data, folder.resolve("output"), steps, 0, false);
     List<Long> resident =
         TrainingProcess.lines(process).stream()
             .filter(line -> line.startsWith("resident "))

@@ -6,16 +6,23 @@ import static org.assertj.core.data.Offset.offset;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensors;
+import dev.fettle.model.CausalLm;
+import dev.fettle.model.LoadOptions;
 import dev.fettle.model.Parameter;
 import dev.fettle.tensor.DType;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 
 /// AdamW, clipping and schedules against PyTorch and transformers.
 class OptimizerTest {
   /// A few float32 roundings per step on values near 1.
   private static final float VALUES = 2e-6f;
+
+  @TempDir Path folder;
 
   private final JsonNode golden = Json.read(Golden.path("optimizer.json"));
 
@@ -32,10 +39,8 @@ class OptimizerTest {
             .build();
     try (Scope scope = Scope.open()) {
       // The vector first: the flat buffer has to sort the matrix, which decays, before it.
-      Parameter vector =
-          new Parameter("v", Tensors.of(floats(golden.path("start").path(1)), 5));
-      Parameter matrix =
-          new Parameter("m", Tensors.of(floats(golden.path("start").path(0)), 3, 4));
+      Parameter vector = new Parameter("v", Tensors.of(floats(golden.path("start").path(1)), 5));
+      Parameter matrix = new Parameter("m", Tensors.of(floats(golden.path("start").path(0)), 3, 4));
       try (FlatParameters parameters = new FlatParameters(List.of(vector, matrix), DType.F32);
           AdamW optimizer = new AdamW(parameters, options)) {
         int clipped = 0;
@@ -48,8 +53,10 @@ class OptimizerTest {
           clipped += norm > maxNorm ? 1 : 0;
           optimizer.clip(norm, maxNorm);
           optimizer.step(step.path("learning_rate").asDouble());
-          assertThat(matrix.value().toFloats()).containsExactly(floats(step.path("matrix")), offset(VALUES));
-          assertThat(vector.value().toFloats()).containsExactly(floats(step.path("vector")), offset(VALUES));
+          assertThat(matrix.value().toFloats())
+              .containsExactly(floats(step.path("matrix")), offset(VALUES));
+          assertThat(vector.value().toFloats())
+              .containsExactly(floats(step.path("vector")), offset(VALUES));
           assertThat(parameters.grads().toFloats()).containsOnly(0);
         }
         assertThat(clipped).isBetween(1, optimizer.steps() - 1);
@@ -70,6 +77,24 @@ class OptimizerTest {
       assertThat(parameters.grads().toFloats()).containsExactly(30, 40);
       optimizer.clip(50, 5);
       assertThat(parameters.grads().toFloats()).containsExactly(new float[] {3, 4}, offset(1e-5f));
+    }
+  }
+
+  /// A model in bfloat16 computes with copies, which have to follow the float32 values.
+  @Test
+  void copiesFollowTheValues() throws IOException {
+    try (CausalLm model =
+            CausalLm.load(
+                TinyModel.write(folder.resolve("model")),
+                LoadOptions.defaults().withComputeDtype(DType.BF16).withTrainable(true));
+        FlatParameters parameters = new FlatParameters(model.baseParameters(), DType.BF16);
+        AdamW optimizer = new AdamW(parameters, TrainingOptions.builder().build());
+        Scope scope = Scope.open()) {
+      int[][] ids = {{1, 2, 3, 4, 5, 6}};
+      CausalLm.StepOptions options = new CausalLm.StepOptions(0.2, false, 0);
+      double before = model.lossAndGradients(ids, ids, options);
+      optimizer.step(0.01);
+      assertThat(model.lossAndGradients(ids, ids, options)).isLessThan(0.9 * before);
     }
   }
 

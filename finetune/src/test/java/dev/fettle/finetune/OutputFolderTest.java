@@ -58,7 +58,9 @@ class OutputFolderTest {
               }
             });
     assertThat(saved).containsExactly(4, 8, 10);
-    assertThat(record.validationLosses()).extracting(ValidationLoss::step).containsExactly(3, 6, 9, 10);
+    assertThat(record.validationLosses())
+        .extracting(ValidationLoss::step)
+        .containsExactly(3, 6, 9, 10);
     assertThat(names(output))
         .containsExactlyInAnyOrder(
             "README.md",

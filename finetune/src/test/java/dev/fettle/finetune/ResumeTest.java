@@ -65,15 +65,18 @@ class ResumeTest {
   void killedAndResumed(TrainingMethod method) throws IOException {
     RunRecord whole = run("whole", method, false, Integer.MAX_VALUE);
     FinetuneRequest request = request("parts", method, false);
-    assertThatThrownBy(() -> Finetune.run(request, new StopAfter(7) {
-          @Override
-          public boolean stopRequested() {
-            if (super.stopRequested()) {
-              throw new IllegalStateException("killed");
-            }
-            return false;
-          }
-        }))
+    assertThatThrownBy(() ->
+            Finetune.run(
+                request,
+                new StopAfter(7) {
+                  @Override
+                  public boolean stopRequested() {
+                    if (super.stopRequested()) {
+                      throw new IllegalStateException("killed");
+                    }
+                    return false;
+                  }
+                }))
         .hasMessage("killed");
     assertThat(TrainingState.checkpoints(request.output()))
         .containsExactly(request.output().resolve("checkpoint-6"));
@@ -151,7 +154,8 @@ class ResumeTest {
         };
     assertThatThrownBy(() -> Finetune.run(other, TrainingListener.NONE))
         .isInstanceOf(UserException.class)
-        .hasMessageContaining("Cannot resume from %s".formatted(folder.resolve("parts/checkpoint-5")))
+        .hasMessageContaining(
+            "Cannot resume from %s".formatted(folder.resolve("parts/checkpoint-5")))
         .hasMessageContaining(why)
         .hasMessageContaining("use the same settings or another --output");
     assertThat(TrainingState.checkpoints(same.output())).hasSize(1);

@@ -47,10 +47,7 @@ final class TinyModel {
     Random random = new Random(5);
     Files.writeString(
         file,
-        random
-            .ints(words, 1, WORDS)
-            .mapToObj(word -> "w" + word)
-            .collect(Collectors.joining(" ")));
+        random.ints(words, 1, WORDS).mapToObj(word -> "w" + word).collect(Collectors.joining(" ")));
     return file;
   }
 

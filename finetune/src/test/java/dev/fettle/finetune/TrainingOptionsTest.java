@@ -20,8 +20,7 @@ class TrainingOptionsTest {
                 "gradient-accumulation-steps must be 1 or more, not 0.",
                 b -> b.gradientAccumulationSteps(0)),
             Map.entry("learning-rate must be above 0, not 0.", b -> b.learningRate(0)),
-            Map.entry(
-                "learning-rate must be above 0, not NaN.", b -> b.learningRate(Double.NaN)),
+            Map.entry("learning-rate must be above 0, not NaN.", b -> b.learningRate(Double.NaN)),
             Map.entry("warmup-steps must be 0 or more, not -3.", b -> b.warmupSteps(-3)),
             Map.entry(
                 "adam-beta1 must be at least 0 and below 1, not 1.", b -> b.adam(1, 0.9, 1e-8)),

@@ -64,8 +64,7 @@ final class TrainingProcess {
   }
 
   /// Starts `main` with a small heap that is touched at once, so that what grows is native memory.
-  static Process start(
-      Path model, Path data, Path output, int steps, int saveSteps, boolean resume)
+  static Process start(Path model, Path data, Path output, int steps, int saveSteps, boolean resume)
       throws IOException {
     String classPath =
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
