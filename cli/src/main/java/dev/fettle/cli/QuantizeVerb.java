@@ -41,9 +41,9 @@ final class QuantizeVerb extends Verb {
       names = "--compute-dtype",
       paramLabel = "DTYPE",
       description =
-          "Dtype that later runs compute in: float32 or bfloat16 (default: ${DEFAULT-VALUE}).",
-      defaultValue = "bfloat16")
-  String computeDtype = "bfloat16";
+          "Dtype that later runs compute in: float32 or bfloat16 (default: float32 for float32 weights,"
+              + " else bfloat16).")
+  @Nullable String computeDtype;
 
   @Option(
       names = "--skip-modules",
@@ -62,7 +62,9 @@ final class QuantizeVerb extends Verb {
     if (scheme == null) {
       throw usage("Say into which format: --quant-type nf4 or --load-in-8bit");
     }
-    QuantizeOptions options = new QuantizeOptions(scheme, DType.parse(computeDtype), skipModules);
+    QuantizeOptions options =
+        new QuantizeOptions(
+            scheme, computeDtype == null ? null : DType.parse(computeDtype), skipModules);
     QuantizeReport report;
     try (ProgressLine progress = new ProgressLine(console, "quantizing tensor", 0)) {
       int[] done = {0};

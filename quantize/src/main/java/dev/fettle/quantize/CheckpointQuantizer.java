@@ -4,6 +4,7 @@ import dev.fettle.checkpoint.CheckpointFolder;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.quantize.bitsandbytes.BitsAndBytesLayout;
+import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.MappedPages;
 import dev.fettle.tensor.UserException;
@@ -116,8 +117,19 @@ public final class CheckpointQuantizer {
     config.set(
         "quantization_config",
         BitsAndBytesLayout.quantizationConfig(
-            options.scheme(), options.computeDtype(), options.skipModules()));
+            options.scheme(), computeDtype(source, options), options.skipModules()));
     return config;
+  }
+
+  private static DType computeDtype(CheckpointFolder source, QuantizeOptions options) {
+    DType wanted = options.computeDtype();
+    if (wanted != null) {
+      return wanted;
+    }
+    boolean wide =
+        source.infos().values().stream()
+            .anyMatch(info -> isQuantized(info, options) && info.dtype() == DType.F32);
+    return wide ? DType.F32 : DType.BF16;
   }
 
   private TensorReport writeQuantized(
