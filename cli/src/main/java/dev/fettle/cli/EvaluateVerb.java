@@ -24,8 +24,7 @@ import tools.jackson.databind.node.ObjectNode;
           + " scored once, with the tokens before it in its window as context.",
       "--model and --adapter may be given several times; each adapter is put on the first model."
     },
-    footer =
-        "  fettle evaluate --model MODEL --model MODEL-nf4 --adapter ADAPTER --data text.txt --seq-length 256")
+    footer = "  fettle evaluate --model MODEL --model MODEL-nf4 --data text.txt --seq-length 256")
 final class EvaluateVerb extends Verb {
   @Option(
       names = "--model",

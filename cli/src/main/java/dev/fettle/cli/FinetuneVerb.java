@@ -27,7 +27,7 @@ import picocli.CommandLine.Option;
     },
     footer = {
       "  fettle finetune --model MODEL --data pairs.jsonl --method qlora --lora-r 16 --lora-alpha 32 \\",
-      "                  --max-steps 500 --batch-size 4 --seq-length 512 --learning-rate 2e-4 --output ADAPTER"
+      "                  --max-steps 500 --batch-size 4 --seq-length 512 --output ADAPTER"
     })
 final class FinetuneVerb extends Verb {
   @Option(

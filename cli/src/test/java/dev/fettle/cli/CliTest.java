@@ -30,6 +30,8 @@ class CliTest {
           .contains("--json")
           .contains("Example:")
           .contains("fettle " + verb.getCommandName());
+      assertThat(verb.getCommandSpec().usageMessage().footer())
+          .allMatch(line -> line.length() < captured.console().width());
       assertThat(verb.getCommandSpec().usageMessage().header()).isNotEmpty();
       verb.getCommandSpec()
           .options()
