@@ -3,6 +3,7 @@ package dev.fettle.model;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
+import dev.fettle.engine.VectorAttention;
 import dev.fettle.tensor.DType;
 
 /// Causal attention with grouped key/value heads, forward and backward, without ever holding the
@@ -32,6 +33,13 @@ final class CausalAttention {
   /// @param start position of the first query; keys reach from position 0
   /// @return `[batch · kvHeads, group, length, headDim]`
   static Tensor forward(Tensor queries, Tensor keys, Tensor values, int start) {
+    return VectorAttention.supports(queries)
+        ? VectorAttention.forward(queries, keys, values, start)
+        : forwardByProducts(queries, keys, values, start);
+  }
+
+  /// Batched matrix products, on any device; the definition.
+  static Tensor forwardByProducts(Tensor queries, Tensor keys, Tensor values, int start) {
     Tensor output = Tensors.empty(queries.dtype(), queries.shape().toArray());
     int length = Math.toIntExact(queries.size(2));
     int step = chunk(queries, keys);
@@ -51,6 +59,16 @@ final class CausalAttention {
   /// @param output what {@link #forward} returned
   /// @param dOutput its gradient, same layout
   static Gradients backward(
+      Tensor queries, Tensor keys, Tensor values, Tensor output, Tensor dOutput) {
+    if (VectorAttention.supports(queries)) {
+      VectorAttention.Gradients fused =
+          VectorAttention.backward(queries, keys, values, output, dOutput);
+      return new Gradients(fused.queries(), fused.keys(), fused.values());
+    }
+    return backwardByProducts(queries, keys, values, output, dOutput);
+  }
+
+  static Gradients backwardByProducts(
       Tensor queries, Tensor keys, Tensor values, Tensor output, Tensor dOutput) {
     try (Scope all = Scope.open()) {
       Tensor dQueries = Tensors.empty(queries.dtype(), queries.shape().toArray());
