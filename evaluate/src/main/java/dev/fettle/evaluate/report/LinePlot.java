@@ -17,6 +17,9 @@ final class LinePlot {
   /// More points than this are noise to the eye.
   private static final int SMOOTH_FROM = 40;
 
+  /// The first colours are the soft ones that bars of reference models take.
+  private static final int FIRST_COLOUR = 3;
+
   private LinePlot() {}
 
   static void draw(Section.Lines plot, Markup page) {
@@ -69,10 +72,14 @@ final class LinePlot {
     page.open("p", "class", "legend");
     for (int i = 0; i < series.size(); i++) {
       page.open("span");
-      page.element("i", "", "class", "c" + i % HtmlReport.COLOURS);
+      page.element("i", "", "class", colour(i));
       page.text(series.get(i).name()).close();
     }
     page.close();
+  }
+
+  private static String colour(int index) {
+    return "c" + (FIRST_COLOUR + index) % HtmlReport.COLOURS;
   }
 
   private static void axes(Section.Lines plot, Scale x, Scale y, Markup page) {
@@ -102,7 +109,7 @@ final class LinePlot {
 
   private static void curve(Section.Series series, int index, Scale x, Scale y, Markup page) {
     List<Section.Point> points = series.points();
-    String colour = "c" + index % HtmlReport.COLOURS;
+    String colour = colour(index);
     boolean smooth = points.size() > SMOOTH_FROM;
     page.leaf(
         "polyline",

@@ -4,6 +4,8 @@ import java.util.List;
 
 /// The sections that are HTML tables.
 final class Tables {
+  private static final String NO_BREAK_SPACE = "\u00a0";
+
   private Tables() {}
 
   static void table(Section.Table table, Markup page) {
@@ -60,7 +62,7 @@ final class Tables {
       for (Section.Answer answer : asked.answers()) {
         // The mark is text, so that it does not depend on seeing colours.
         page.open("td", "class", answer.correct() ? "right" : "wrong");
-        page.text((answer.correct() ? "✓ " : "✗ ") + answer.text()).close();
+        page.text((answer.correct() ? "✓" : "✗") + NO_BREAK_SPACE + answer.text()).close();
       }
       page.close().newline();
     }

@@ -48,7 +48,7 @@ class HtmlReportTest {
         .contains("<tr><td class=\"txt\">nf4</td><td class=\"num\">4.13</td></tr>")
         .contains("<td class=\"num full\" style=\"--share: 0.75\">75%</td>")
         .contains("<td class=\"num\" style=\"--share: 0\">–</td>")
-        .contains("<td class=\"right\">✓ 12</td><td class=\"wrong\">✗ Tom</td>");
+        .contains("<td class=\"right\">✓ 12</td><td class=\"wrong\">✗ Tom</td>");
   }
 
   @Test
@@ -56,8 +56,8 @@ class HtmlReportTest {
     String few = HtmlReport.render(curve(10));
     String many = HtmlReport.render(curve(100));
 
-    assertThat(few).contains("<circle").doesNotContain("curve c0 raw");
-    assertThat(many).contains("curve c0 raw").doesNotContain("<circle");
+    assertThat(few).contains("<circle").doesNotContain("curve c3 raw");
+    assertThat(many).contains("curve c3 raw").doesNotContain("<circle");
   }
 
   @Test
