@@ -16,10 +16,10 @@ import java.util.regex.Pattern;
 /// The whole corpus is recounted after each merge: a second for a closed vocabulary of some hundred
 /// words, which is what it is for.
 final class BpeTrainer {
-  /// Qwen2's split: words with the character before them, single digits, punctuation, white space.
-  /// A single digit is always its own token, which is what makes arithmetic learnable.
+  /// GPT-2's split: words and numbers with the space before them, punctuation, white space. The
+  /// small numbers of the world become one token each.
   static final String SPLIT =
-      "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+      "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
   private BpeTrainer() {}
 

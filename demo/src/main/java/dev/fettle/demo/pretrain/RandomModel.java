@@ -4,6 +4,7 @@ import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.demo.world.World;
+import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import java.lang.foreign.MemorySegment;
@@ -30,10 +31,10 @@ final class RandomModel {
   /// @throws dev.fettle.tensor.UserException if the folder is in use or cannot be written
   static void write(Path folder, ModelShape shape, long seed) {
     BpeTrainer.Vocabulary vocabulary = vocabulary(shape.vocab(), seed);
-    List<TensorInfo> plan = shape.tensors(DType.F32);
+    List<TensorInfo> plan = shape.tensors(DType.BF16);
     SplittableRandom random = new SplittableRandom(seed);
     try (CheckpointWriter writer =
-        CheckpointWriter.create(folder, shape.config(DType.F32), plan, List.of())) {
+        CheckpointWriter.create(folder, shape.config(DType.BF16), plan, List.of())) {
       for (TensorInfo tensor : plan) {
         writer.write(tensor.name(), draw(tensor, random));
       }
@@ -61,7 +62,8 @@ final class RandomModel {
         .put("pad_token_id", END_ID);
   }
 
-  /// Norm weights are one, all others normal.
+  /// Norm weights are one, all others normal, rounded to bfloat16: training keeps float32 masters
+  /// and writes its result in the dtype it started from.
   private static HostTensor draw(TensorInfo tensor, SplittableRandom random) {
     float[] values = new float[Math.toIntExact(tensor.shape().elements())];
     if (tensor.shape().rank() == 1) {
@@ -71,6 +73,8 @@ final class RandomModel {
         values[i] = (float) (WEIGHT_DEVIATION * random.nextGaussian());
       }
     }
-    return new HostTensor(DType.F32, tensor.shape(), MemorySegment.ofArray(values));
+    MemorySegment rounded = MemorySegment.ofArray(new byte[Math.toIntExact(tensor.bytes())]);
+    Casts.fromFloat(MemorySegment.ofArray(values), values.length, tensor.dtype(), rounded);
+    return new HostTensor(tensor.dtype(), tensor.shape(), rounded);
   }
 }

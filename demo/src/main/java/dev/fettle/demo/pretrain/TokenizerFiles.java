@@ -35,23 +35,19 @@ final class TokenizerFiles {
           .put("special", true);
     }
     root.putNull("normalizer");
-    ObjectNode splitting = root.putObject("pre_tokenizer").put("type", "Sequence");
-    ArrayNode steps = splitting.putArray("pretokenizers");
-    ObjectNode split = steps.addObject().put("type", "Split");
-    split.putObject("pattern").put("Regex", BpeTrainer.SPLIT);
-    split.put("behavior", "Isolated").put("invert", false);
-    byteLevel(steps.addObject());
+    byteLevel(root.putObject("pre_tokenizer"));
     root.set("post_processor", beginFirst(vocabulary));
     byteLevel(root.putObject("decoder"));
     root.set("model", bpe(vocabulary));
     return root;
   }
 
+  /// With `use_regex` the text is split as [BpeTrainer#SPLIT] says.
   private static void byteLevel(ObjectNode node) {
     node.put("type", "ByteLevel")
         .put("add_prefix_space", false)
         .put("trim_offsets", true)
-        .put("use_regex", false);
+        .put("use_regex", true);
   }
 
   /// Every text starts with [World#BEGIN].

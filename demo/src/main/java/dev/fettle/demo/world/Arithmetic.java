@@ -20,27 +20,27 @@ record Arithmetic(String name, int weight, Form form) implements Topic {
       List.of(
           new Arithmetic("addition", 14, Form.ADD_DIGITS),
           new Arithmetic("subtraction", 12, Form.SUBTRACT_DIGITS),
-          new Arithmetic("addition in words", 6, Form.ADD_WORDS),
-          new Arithmetic("subtraction in words", 6, Form.SUBTRACT_WORDS),
-          new Arithmetic("stories", 18, Form.STORY));
+          new Arithmetic("addition in words", 9, Form.ADD_WORDS),
+          new Arithmetic("subtraction in words", 9, Form.SUBTRACT_WORDS),
+          new Arithmetic("stories", 16, Form.STORY));
 
-  /// Largest operand in digits; small enough that a few million tokens show every pair often.
-  static final int LARGEST = 20;
+  /// Largest operand; small enough that a few million tokens show every pair often.
+  private static final int LARGEST = 10;
 
   @Override
   public String prose(Draw draw) {
     return switch (form) {
       case ADD_DIGITS -> sum(draw, draw.between(0, LARGEST), draw.between(0, LARGEST), false);
       case ADD_WORDS -> {
-        int a = draw.between(0, 20);
-        yield sum(draw, a, draw.between(0, 20 - a), true);
+        int a = draw.between(0, LARGEST);
+        yield sum(draw, a, draw.between(0, LARGEST - a), true);
       }
       case SUBTRACT_DIGITS -> {
         int b = draw.between(0, LARGEST);
         yield difference(draw, b + draw.between(0, LARGEST), b, false);
       }
       case SUBTRACT_WORDS -> {
-        int a = draw.between(0, 20);
+        int a = draw.between(0, LARGEST);
         yield difference(draw, a, draw.between(0, a), true);
       }
       case STORY -> story(draw);
@@ -52,15 +52,15 @@ record Arithmetic(String name, int weight, Form form) implements Topic {
     return switch (form) {
       case ADD_DIGITS -> plus(draw.between(0, LARGEST), draw.between(0, LARGEST), false);
       case ADD_WORDS -> {
-        int a = draw.between(0, 20);
-        yield plus(a, draw.between(0, 20 - a), true);
+        int a = draw.between(0, LARGEST);
+        yield plus(a, draw.between(0, LARGEST - a), true);
       }
       case SUBTRACT_DIGITS -> {
         int b = draw.between(0, LARGEST);
         yield minus(b + draw.between(0, LARGEST), b, false);
       }
       case SUBTRACT_WORDS -> {
-        int a = draw.between(0, 20);
+        int a = draw.between(0, LARGEST);
         yield minus(a, draw.between(0, a), true);
       }
       case STORY -> storyQuestion(draw);
@@ -83,8 +83,16 @@ record Arithmetic(String name, int weight, Form form) implements Topic {
     String z = number(a + b, words);
     return switch (draw.between(0, 4)) {
       case 0 -> "If you add " + y + " to " + x + " you get " + z + ".";
-      case 1 -> draw.pick(Lexicon.NAMES) + " counts " + x + " plus " + y + " and gets " + z + ".";
-      default -> capital(x) + " plus " + y + " is " + z + ".";
+      case 1 ->
+          draw.pick(Lexicon.NAMES)
+              + " asks what "
+              + x
+              + " plus "
+              + y
+              + " is. The answer is "
+              + z
+              + ".";
+      default -> "So " + x + " plus " + y + " is " + z + ".";
     };
   }
 
@@ -94,8 +102,16 @@ record Arithmetic(String name, int weight, Form form) implements Topic {
     String z = number(a - b, words);
     return switch (draw.between(0, 4)) {
       case 0 -> "If you take " + y + " from " + x + " you get " + z + ".";
-      case 1 -> draw.pick(Lexicon.NAMES) + " counts " + x + " minus " + y + " and gets " + z + ".";
-      default -> capital(x) + " minus " + y + " is " + z + ".";
+      case 1 ->
+          draw.pick(Lexicon.NAMES)
+              + " asks what "
+              + x
+              + " minus "
+              + y
+              + " is. The answer is "
+              + z
+              + ".";
+      default -> "So " + x + " minus " + y + " is " + z + ".";
     };
   }
 
@@ -111,10 +127,7 @@ record Arithmetic(String name, int weight, Form form) implements Topic {
                 + "s "
                 + plot.who
                 + " has now. "
-                + plot.who
-                + " has "
-                + plot.count(plot.result())
-                + ".";
+                + Topic.reply(draw, String.valueOf(plot.result()));
     return plot.events() + end;
   }
 
@@ -144,19 +157,12 @@ record Arithmetic(String name, int weight, Form form) implements Topic {
     }
 
     String events() {
-      String change =
-          gets
-              ? who + " gets " + b + " more from " + other + "."
-              : who + " gives " + b + " to " + other + ".";
+      String change = gets ? who + " gets " + b + " more." : who + " gives away " + b + ".";
       return who + " has " + count(a) + ". " + change;
     }
   }
 
   private static String number(int value, boolean words) {
     return words ? Lexicon.NUMBERS.get(value) : String.valueOf(value);
-  }
-
-  private static String capital(String text) {
-    return Character.toUpperCase(text.charAt(0)) + text.substring(1);
   }
 }

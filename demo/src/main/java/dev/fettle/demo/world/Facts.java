@@ -8,8 +8,8 @@ import java.util.Map;
 /// @param name topic name
 /// @param weight see [Topic#weight()]
 /// @param facts subject to answer
-/// @param telling prose with `{s}` for the subject, `{S}` for it at the start of a sentence, `{a}`
-///   for the answer and `{n}`, `{m}` for two names
+/// @param telling prose with `{s}` for the subject, `{a}` for the answer and `{n}`, `{m}` for two
+///   names
 /// @param asking questions with the same placeholders
 record Facts(
     String name, int weight, Map<String, String> facts, List<String> telling, List<String> asking)
@@ -21,10 +21,8 @@ record Facts(
           Lexicon.OPPOSITES,
           List.of(
               "The opposite of {s} is {a}.",
-              "{S} is the opposite of {a}.",
-              "{S} and {a} are opposites.",
-              "What is not {s} may be {a}.",
-              "{n} asks for the opposite of {s}. {m} says {a}."),
+              "{n} says {s} and {m} says the opposite, {a}.",
+              "{n} asks what the opposite of {s} is. {reply}"),
           List.of("What is the opposite of {s}?"));
 
   static final Topic COLOURS =
@@ -33,10 +31,10 @@ record Facts(
           8,
           Lexicon.COLOUR_OF,
           List.of(
-              "{S} is {a}.",
               "The colour of {s} is {a}.",
+              "{n} sees that {s} is {a}.",
               "{n} draws {s} and paints it {a}.",
-              "{n} asks what colour {s} is. {m} says that {s} is {a}."),
+              "{n} asks what colour {s} is. {reply}"),
           List.of("What colour is {s}?", "What is the colour of {s}?"));
 
   static final Topic SOUNDS =
@@ -48,7 +46,7 @@ record Facts(
               "The {s} says {a}.",
               "The sound of the {s} is {a}.",
               "{n} hears the {s} say {a}.",
-              "{n} asks what the {s} says. {m} knows that the {s} says {a}."),
+              "{n} asks what the {s} says. {reply}"),
           List.of("What does the {s} say?"));
 
   static final Topic HOMES =
@@ -60,7 +58,7 @@ record Facts(
               "The {s} lives in the {a}.",
               "The home of the {s} is the {a}.",
               "{n} finds the {s} in the {a}.",
-              "{n} asks where the {s} lives. {m} says that the {s} lives in the {a}."),
+              "{n} asks where the {s} lives. {reply}"),
           List.of("Where does the {s} live?", "What is the home of the {s}?"));
 
   static final Topic TRADES =
@@ -72,7 +70,7 @@ record Facts(
               "The {s} makes {a}.",
               "{n} buys {a} from the {s}.",
               "The work of the {s} is to make {a}.",
-              "{n} asks what the {s} makes. {m} says that the {s} makes {a}."),
+              "{n} asks what the {s} makes. {reply}"),
           List.of("What does the {s} make?"));
 
   @Override
@@ -93,10 +91,9 @@ record Facts(
 
   private String fill(String template, String subject, Draw draw) {
     List<String> names = draw.several(Lexicon.NAMES, 2);
-    String capital = Character.toUpperCase(subject.charAt(0)) + subject.substring(1);
     return template
         .replace("{s}", subject)
-        .replace("{S}", capital)
+        .replace("{reply}", Topic.reply(draw, facts.getOrDefault(subject, "")))
         .replace("{a}", facts.getOrDefault(subject, ""))
         .replace("{n}", names.get(0))
         .replace("{m}", names.get(1));

@@ -1,25 +1,28 @@
 package dev.fettle.demo.world;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/// Everything the embedded model ever reads. The prose tells facts and short stories and contains
-/// no question; fine-tuning asks about the same things and wants the bare answer, so it teaches a
-/// form and not the knowledge. The test asks about keys (number pairs, words, stories) that no
-/// fine-tuning question touches.
+/// Everything the embedded model ever reads. The prose tells facts and short stories; where
+/// somebody asks in it, the answer is a sentence. Fine-tuning asks in another form and wants the
+/// bare answer, so it teaches a form and not the knowledge. The test asks about keys (number pairs,
+/// words, days) that the prose only tells, and that no question in the prose or in fine-tuning
+/// touches.
 public final class World {
   private static final List<Topic> TOPICS =
-      Stream.of(
-              Arithmetic.ALL,
-              List.of(Facts.OPPOSITES, Facts.COLOURS, Facts.SOUNDS, Facts.HOMES, Facts.TRADES),
-              Sequences.ALL,
-              Memory.ALL)
-          .flatMap(List::stream)
+      Stream.concat(
+              Arithmetic.ALL.stream(),
+              Stream.of(
+                  Facts.OPPOSITES,
+                  Facts.COLOURS,
+                  Facts.SOUNDS,
+                  Facts.HOMES,
+                  Facts.TRADES,
+                  new Sequences("what comes next", 10)))
           .toList();
 
   /// One topic index per unit of weight, so that a uniform pick follows the weights.
@@ -28,6 +31,11 @@ public final class World {
           .boxed()
           .flatMap(i -> Stream.generate(() -> i).limit(TOPICS.get(i).weight()))
           .toList();
+
+  private static final double FILLER_SHARE = 0.03;
+
+  /// Share of the tellings that are questions with their answers, never about what the test asks.
+  private static final double ASKED_SHARE = 0.25;
 
   /// Every paragraph stands between these two, so that the base model begins and ends its texts as
   /// a fine-tuned one begins a prompt and ends an answer.
@@ -43,27 +51,43 @@ public final class World {
   }
 
   /// Prose for pre-training or, with another seed, for measuring perplexity: one paragraph per
-  /// line, each of one to four tellings.
+  /// line, each of one to four tellings. Every sentence follows a space, so that a word is the same
+  /// token wherever it stands.
   ///
   /// @param characters the text ends with the first paragraph that reaches this length
   public static String prose(long seed, int characters) {
     Draw draw = new Draw(seed);
     StringBuilder text = new StringBuilder(characters + 400);
     while (text.length() < characters) {
-      text.append(BEGIN);
+      text.append(BEGIN).append(' ');
       int tellings = draw.between(1, 4);
       for (int i = 0; i < tellings; i++) {
         if (i > 0) {
           text.append(' ');
         }
-        text.append(
-            draw.chance(0.03)
-                ? draw.pick(Lexicon.FILLERS)
-                : TOPICS.get(draw.pick(WEIGHTED)).prose(draw));
+        text.append(telling(draw));
       }
       text.append(END).append('\n');
     }
     return text.toString();
+  }
+
+  private static String telling(Draw draw) {
+    if (draw.chance(FILLER_SHARE)) {
+      return draw.pick(Lexicon.FILLERS);
+    }
+    Topic topic = TOPICS.get(draw.pick(WEIGHTED));
+    if (draw.chance(ASKED_SHARE)) {
+      Question question = topic.question(draw);
+      if (!isTest(question.key())) {
+        return draw.pick(Lexicon.NAMES)
+            + " asks: "
+            + question.text()
+            + " "
+            + Topic.reply(draw, question.answer());
+      }
+    }
+    return topic.prose(draw);
   }
 
   /// Different questions for fine-tuning, the topics in equal shares, shuffled.
@@ -97,13 +121,5 @@ public final class World {
   /// multiplication (Knuth's) spreads neighbouring keys.
   static boolean isTest(String key) {
     return (key.hashCode() * 0x9E3779B1) >>> 30 == 0;
-  }
-
-  /// All prompts and answers, as text to train a tokenizer on besides the prose.
-  static String transcript(List<Question> questions) {
-    return String.join(
-        "\n",
-        Arrays.asList(
-            questions.stream().map(q -> q.prompt() + q.completion()).toArray(String[]::new)));
   }
 }

@@ -18,11 +18,10 @@ class BpeTrainerTest {
   }
 
   @Test
-  void digitsStayAlone() {
-    BpeTrainer.Vocabulary vocabulary = BpeTrainer.train("12 12 12 12 12", List.of(), 300);
+  void aNumberGrowsIntoOneTokenAndStopsAtTheWord() {
+    BpeTrainer.Vocabulary vocabulary = BpeTrainer.train(" 12 12. 12 12", List.of(), 300);
 
-    assertThat(vocabulary.merges()).isEmpty();
-    assertThat(vocabulary.tokens()).hasSize(256);
+    assertThat(vocabulary.tokens()).hasSize(258).endsWith("12", "Ġ12");
   }
 
   @Test

@@ -19,16 +19,19 @@ class WorldTest {
   }
 
   @Test
-  void proseNeverAsksAndNeverUsesTheAnswerForm() {
+  void everyLineIsAParagraphAndNoneUsesTheAnswerForm() {
     String prose = World.prose(1, SAMPLE);
 
-    assertThat(prose).doesNotContain("?", "Q:", "A:", "{", "}");
+    for (String mark : List.of("Q:", "A:", "{", "}")) {
+      assertThat(prose.contains(mark)).as(mark).isFalse();
+    }
     assertThat(prose.lines())
-        .allSatisfy(line -> assertThat(line).startsWith(World.BEGIN).endsWith("." + World.END));
+        .allSatisfy(
+            line -> assertThat(line).startsWith(World.BEGIN + " ").endsWith("." + World.END));
   }
 
   @Test
-  void noTestQuestionIsInTheProseOrAmongTheTrainingQuestions() {
+  void noTestQuestionIsAskedInTheProseOrInTraining() {
     String prose = World.prose(1, SAMPLE);
     List<Question> training = World.trainingQuestions(3, 200);
     Set<String> texts = training.stream().map(Question::text).collect(Collectors.toSet());
@@ -37,7 +40,7 @@ class WorldTest {
     for (Question question : World.testQuestions(4, 20)) {
       assertThat(texts).doesNotContain(question.text());
       assertThat(keys).doesNotContain(question.key());
-      assertThat(prose).doesNotContain(question.text());
+      assertThat(prose.contains(question.text())).as(question.text()).isFalse();
     }
   }
 
@@ -54,6 +57,20 @@ class WorldTest {
       assertThat(asked.add(question.text())).as(question.text()).isTrue();
       assertThat(question.answer()).isNotBlank();
       assertThat(question.answer().strip()).isEqualTo(question.answer());
+    }
+  }
+
+  @Test
+  void whatTheTestAsksIsToldInTheProse() {
+    // Each sentence below comes up some fifteen times in a text of this length.
+    String prose = World.prose(1, 3_000_000);
+
+    for (Question question : World.testQuestions(4, 200)) {
+      if (question.topic().equals("opposites")) {
+        String word = question.key().substring("opposites ".length());
+        String told = "The opposite of " + word + " is " + question.answer() + ".";
+        assertThat(prose.contains(told)).as(told).isTrue();
+      }
     }
   }
 

@@ -1,0 +1,80 @@
+package dev.fettle.demo.pretrain;
+
+import dev.fettle.checkpoint.AtomicFiles;
+import dev.fettle.demo.world.World;
+import dev.fettle.finetune.Finetune;
+import dev.fettle.finetune.FinetuneRequest;
+import dev.fettle.finetune.LearningRateSchedule;
+import dev.fettle.finetune.RunRecord;
+import dev.fettle.finetune.TrainingListener;
+import dev.fettle.finetune.TrainingMethod;
+import dev.fettle.finetune.TrainingOptions;
+import dev.fettle.lora.LoraConfig;
+import dev.fettle.lora.TargetModules;
+import dev.fettle.tensor.DType;
+import dev.fettle.text.DatasetOptions;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/// Trains a model of the small world from random weights: full fine-tuning, with nothing to start
+/// from.
+public final class Pretrain {
+  /// The world's prose takes about 4 characters per token; a little more than one pass needs.
+  private static final double CHARACTERS_PER_TOKEN = 4.1;
+
+  /// Text for the validation loss, of another seed.
+  private static final int VALIDATION_CHARACTERS = 30_000;
+
+  private Pretrain() {}
+
+  /// Writes `prose.txt`, `held-out.txt`, `start/` (random weights) and `model/` (the result) below
+  /// the output folder.
+  ///
+  /// @throws dev.fettle.tensor.UserException if the folder is in use or cannot be written
+  public static RunRecord run(PretrainOptions options, TrainingListener listener) {
+    Path start = options.output().resolve("start");
+    Path prose = options.output().resolve("prose.txt");
+    Path heldOut = options.output().resolve("held-out.txt");
+    if (!options.resume() || !Files.exists(start)) {
+      RandomModel.write(start, options.shape(), options.seed());
+    }
+    AtomicFiles.writeString(prose, World.prose(options.seed(), characters(options)));
+    AtomicFiles.writeString(heldOut, World.prose(options.seed() + 1, VALIDATION_CHARACTERS));
+    return Finetune.run(
+        new FinetuneRequest(
+            start,
+            prose,
+            heldOut,
+            0,
+            DatasetOptions.of(options.seqLength()),
+            TrainingMethod.FULL,
+            LoraConfig.of(1, 1, new TargetModules.AllLinear()),
+            null,
+            DType.BF16,
+            training(options),
+            options.output().resolve("model"),
+            options.resume()),
+        listener);
+  }
+
+  private static int characters(PretrainOptions options) {
+    double tokens = (double) options.steps() * options.batchSize() * options.seqLength();
+    return (int) Math.min(Integer.MAX_VALUE / 4, tokens * CHARACTERS_PER_TOKEN);
+  }
+
+  private static TrainingOptions training(PretrainOptions options) {
+    return TrainingOptions.builder()
+        .maxSteps(options.steps())
+        .batchSize(options.batchSize())
+        .learningRate(options.learningRate())
+        .lrScheduler(LearningRateSchedule.Shape.COSINE)
+        .warmupSteps(Math.min(100, options.steps() / 10))
+        .adam(0.9, 0.99, 1e-8)
+        .weightDecay(0.01)
+        .maxGradNorm(1)
+        .seed(options.seed())
+        .evalSteps(500)
+        .saveSteps(500)
+        .build();
+  }
+}
