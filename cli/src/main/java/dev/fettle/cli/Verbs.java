@@ -8,6 +8,7 @@ final class Verbs {
 
   static List<Verb> inDataFlowOrder(Console console) {
     return List.of(
+        new DemoVerb(console),
         new InspectVerb(console),
         new QuantizeVerb(console),
         new FinetuneVerb(console),
