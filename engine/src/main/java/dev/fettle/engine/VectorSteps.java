@@ -15,6 +15,9 @@ public final class VectorSteps implements FusedSteps {
   /// Elements one thread takes at a time: enough to pay for the hand-over.
   private static final long GRAIN = 1L << 15;
 
+  /// The same for the heavier gate, a multiple of every vector width.
+  private static final long ELEMENT_GRAIN = 1L << 14;
+
   private VectorSteps() {}
 
   @Override
@@ -58,11 +61,17 @@ public final class VectorSteps implements FusedSteps {
           long base = row * features;
           float inverse = inverseRms(in, base, features, eps);
           float along = along(grad, in, gain, base, features) * inverse / features;
-          for (int i = 0; i < features; i += Lanes.WIDTH) {
-            int count = Math.min(Lanes.WIDTH, features - i);
-            FloatVector dUnit = grad.get(base + i, count).mul(gain.get(i, count));
-            FloatVector unit = in.get(base + i, count).mul(inverse);
-            out.set(base + i, dUnit.sub(unit.mul(along)).mul(inverse), count);
+          int i = 0;
+          for (; i + Lanes.WIDTH <= features; i += Lanes.WIDTH) {
+            FloatVector dUnit = grad.get(base + i).mul(gain.get(i));
+            FloatVector unit = in.get(base + i).mul(inverse);
+            out.set(base + i, dUnit.sub(unit.mul(along)).mul(inverse));
+          }
+          if (i < features) {
+            int rest = features - i;
+            FloatVector dUnit = grad.get(base + i, rest).mul(gain.get(i, rest));
+            FloatVector unit = in.get(base + i, rest).mul(inverse);
+            out.set(base + i, dUnit.sub(unit.mul(along)).mul(inverse), rest);
           }
         });
     return dx;
@@ -71,9 +80,13 @@ public final class VectorSteps implements FusedSteps {
   /// Σ dy · weight · x of one row.
   private static float along(Lanes grad, Lanes in, Lanes gain, long base, int features) {
     FloatVector sum = FloatVector.zero(Lanes.FLOATS);
-    for (int i = 0; i < features; i += Lanes.WIDTH) {
-      int count = Math.min(Lanes.WIDTH, features - i);
-      sum = grad.get(base + i, count).mul(gain.get(i, count)).fma(in.get(base + i, count), sum);
+    int i = 0;
+    for (; i + Lanes.WIDTH <= features; i += Lanes.WIDTH) {
+      sum = grad.get(base + i).mul(gain.get(i)).fma(in.get(base + i), sum);
+    }
+    if (i < features) {
+      int rest = features - i;
+      sum = grad.get(base + i, rest).mul(gain.get(i, rest)).fma(in.get(base + i, rest), sum);
     }
     return Lanes.sum(sum);
   }
@@ -134,13 +147,21 @@ public final class VectorSteps implements FusedSteps {
     Lanes g = Lanes.of(gate);
     Lanes u = Lanes.of(up);
     Lanes out = Lanes.of(y);
-    forElements(
-        gate.elements(),
-        (at, count) -> {
-          FloatVector x = g.get(at, count);
-          out.set(at, x.mul(sigmoid(x)).mul(u.get(at, count)), count);
-        });
+    Parallel.forRange(gate.elements(), ELEMENT_GRAIN, (from, to) -> swiGlu(g, u, out, from, to));
     return y;
+  }
+
+  private static void swiGlu(Lanes g, Lanes u, Lanes out, long from, long to) {
+    long at = from;
+    for (; at + Lanes.WIDTH <= to; at += Lanes.WIDTH) {
+      FloatVector x = g.get(at);
+      out.set(at, x.mul(sigmoid(x)).mul(u.get(at)));
+    }
+    if (at < to) {
+      int rest = (int) (to - at);
+      FloatVector x = g.get(at, rest);
+      out.set(at, x.mul(sigmoid(x)).mul(u.get(at, rest)), rest);
+    }
   }
 
   @Override
@@ -148,18 +169,34 @@ public final class VectorSteps implements FusedSteps {
     Lanes grad = Lanes.of(dy);
     Lanes g = Lanes.of(gate);
     Lanes u = Lanes.of(up);
-    forElements(
-        gate.elements(),
-        (at, count) -> {
-          FloatVector x = g.get(at, count);
-          FloatVector d = grad.get(at, count);
-          FloatVector s = sigmoid(x);
-          FloatVector silu = x.mul(s);
-          // silu'(x) = s · (1 + x · (1 − s)) = s + silu · (1 − s)
-          FloatVector slope = silu.sub(silu.mul(s)).add(s);
-          g.set(at, d.mul(u.get(at, count)).mul(slope), count);
-          u.set(at, d.mul(silu), count);
-        });
+    Parallel.forRange(
+        gate.elements(), ELEMENT_GRAIN, (from, to) -> swiGluBackward(grad, g, u, from, to));
+  }
+
+  private static void swiGluBackward(Lanes grad, Lanes g, Lanes u, long from, long to) {
+    long at = from;
+    for (; at + Lanes.WIDTH <= to; at += Lanes.WIDTH) {
+      FloatVector x = g.get(at);
+      FloatVector d = grad.get(at);
+      FloatVector s = sigmoid(x);
+      FloatVector silu = x.mul(s);
+      g.set(at, d.mul(u.get(at)).mul(slope(silu, s)));
+      u.set(at, d.mul(silu));
+    }
+    if (at < to) {
+      int rest = (int) (to - at);
+      FloatVector x = g.get(at, rest);
+      FloatVector d = grad.get(at, rest);
+      FloatVector s = sigmoid(x);
+      FloatVector silu = x.mul(s);
+      g.set(at, d.mul(u.get(at, rest)).mul(slope(silu, s)), rest);
+      u.set(at, d.mul(silu), rest);
+    }
+  }
+
+  /// `silu'(x) = s · (1 + x · (1 − s)) = s + silu · (1 − s)`
+  private static FloatVector slope(FloatVector silu, FloatVector s) {
+    return silu.sub(silu.mul(s)).add(s);
   }
 
   private static FloatVector sigmoid(FloatVector x) {
@@ -171,10 +208,6 @@ public final class VectorSteps implements FusedSteps {
     void run(long row);
   }
 
-  private interface Stripe {
-    void run(long at, int count);
-  }
-
   private static void forRows(long rows, int features, Row body) {
     Parallel.forRange(
         rows,
@@ -182,17 +215,6 @@ public final class VectorSteps implements FusedSteps {
         (from, to) -> {
           for (long row = from; row < to; row++) {
             body.run(row);
-          }
-        });
-  }
-
-  private static void forElements(long elements, Stripe body) {
-    Parallel.forRange(
-        elements,
-        GRAIN,
-        (from, to) -> {
-          for (long at = from; at < to; at += Lanes.WIDTH) {
-            body.run(at, (int) Math.min(Lanes.WIDTH, to - at));
           }
         });
   }
