@@ -1,19 +1,16 @@
 package dev.fettle.demo;
 
 import dev.fettle.checkpoint.AtomicFiles;
+import dev.fettle.checkpoint.AtomicFolder;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.demo.world.Question;
 import dev.fettle.tensor.UserException;
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /// The demo's output folder. Everything in it can be used with the other verbs afterwards.
 ///
@@ -39,7 +36,7 @@ record Workspace(Path root) {
       Files.createDirectories(root);
       AtomicFiles.writeString(mark, "made by fettle demo, which may replace it\n");
       for (String folder : FOLDERS) {
-        delete(root.resolve(folder));
+        AtomicFolder.delete(root.resolve(folder));
       }
       return new Workspace(root);
     } catch (IOException e) {
@@ -85,31 +82,5 @@ record Workspace(Path root) {
     try (Stream<Path> files = Files.list(folder)) {
       return files.findAny().isEmpty();
     }
-  }
-
-  private static void delete(Path folder) throws IOException {
-    if (!Files.exists(folder)) {
-      return;
-    }
-    Files.walkFileTree(
-        folder,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-              throws IOException {
-            Files.delete(file);
-            return FileVisitResult.CONTINUE;
-          }
-
-          @Override
-          public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException failure)
-              throws IOException {
-            if (failure != null) {
-              throw failure;
-            }
-            Files.delete(visited);
-            return FileVisitResult.CONTINUE;
-          }
-        });
   }
 }

@@ -2,6 +2,7 @@ package dev.fettle.evaluate;
 
 import dev.fettle.model.CausalLm;
 import dev.fettle.tensor.UserException;
+import dev.fettle.text.Sample;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -17,8 +18,6 @@ import java.util.List;
 public final class Perplexity {
   /// Tokens computed at a time.
   private static final int BATCH_TOKENS = 2048;
-
-  private static final int IGNORE = -100;
 
   private Perplexity() {}
 
@@ -124,7 +123,7 @@ public final class Perplexity {
       Window window = batch.get(row);
       ids[row] = Arrays.copyOfRange(text, window.begin(), window.end());
       labels[row] = ids[row].clone();
-      Arrays.fill(labels[row], 0, window.firstTarget() - window.begin(), IGNORE);
+      Arrays.fill(labels[row], 0, window.firstTarget() - window.begin(), Sample.IGNORE);
     }
     return model.negativeLogLikelihoods(ids, labels);
   }
