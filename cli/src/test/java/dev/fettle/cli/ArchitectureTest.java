@@ -36,11 +36,30 @@ class ArchitectureTest {
           Map.entry("model", Set.of("tensor", "checkpoint", "quantize", "engine")),
           Map.entry("lora", Set.of("tensor", "checkpoint", "quantize", "engine", "model")),
           Map.entry(
-              "finetune",
+              "calibrate",
               Set.of("tensor", "checkpoint", "quantize", "text", "engine", "model", "lora")),
           Map.entry(
+              "finetune",
+              Set.of(
+                  "tensor",
+                  "checkpoint",
+                  "quantize",
+                  "text",
+                  "engine",
+                  "model",
+                  "lora",
+                  "calibrate")),
+          Map.entry(
               "evaluate",
-              Set.of("tensor", "checkpoint", "quantize", "text", "engine", "model", "lora")),
+              Set.of(
+                  "tensor",
+                  "checkpoint",
+                  "quantize",
+                  "text",
+                  "engine",
+                  "model",
+                  "lora",
+                  "calibrate")),
           Map.entry(
               "demo",
               Set.of(
@@ -51,6 +70,7 @@ class ArchitectureTest {
                   "engine",
                   "model",
                   "lora",
+                  "calibrate",
                   "finetune",
                   "evaluate")));
 
