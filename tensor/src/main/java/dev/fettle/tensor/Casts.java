@@ -4,8 +4,8 @@ import dev.fettle.tensor.kernel.CastKernels;
 import dev.fettle.tensor.kernel.Kernels;
 import java.lang.foreign.MemorySegment;
 
-/// Conversions between float32 and the 16-bit formats, bit-equal to IEEE 754 and to PyTorch (round
-/// to nearest, ties to even).
+/// Conversions between float32 and the 16-bit and 8-bit formats, bit-equal to IEEE 754 and to
+/// PyTorch (round to nearest, ties to even); see [Float8] for what lies beyond the 8-bit range.
 public final class Casts {
   private Casts() {}
 
@@ -29,8 +29,8 @@ public final class Casts {
   /// A thread that owns no memory; it is never started.
   private static final Thread ANY_THREAD = Thread.ofPlatform().unstarted(() -> {});
 
-  /// Writes `source` (F32, F16 or BF16) as float32 to `target`, which holds four bytes per element.
-  /// Runs on all processors unless a segment is confined to the calling thread.
+  /// Writes `source` (F32, F16, BF16, F8_E4M3 or F8_E5M2) as float32 to `target`, which holds four
+  /// bytes per element. Runs on all processors unless a segment is confined to the calling thread.
   ///
   /// @throws IllegalStateException for other dtypes
   public static void toFloat(HostTensor source, MemorySegment target) {
@@ -41,13 +41,15 @@ public final class Casts {
       case F32 -> MemorySegment.copy(data, 0, target, 0, 4 * count);
       case F16 -> run(kernels::f16ToFloat, data, 2, target, 4, count);
       case BF16 -> run(kernels::bf16ToFloat, data, 2, target, 4, count);
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F8_E4M3 -> run(kernels::e4m3ToFloat, data, 1, target, 4, count);
+      case F8_E5M2 -> run(kernels::e5m2ToFloat, data, 1, target, 4, count);
+      case F64, I64, I32, I16, I8, U8, BOOL ->
           throw new IllegalStateException("no conversion from " + source.dtype() + " to float32");
     }
   }
 
-  /// Writes `count` float32 from `source` as `dtype` (F32, F16 or BF16) to `target`. Runs on all
-  /// processors unless a segment is confined to the calling thread.
+  /// Writes `count` float32 from `source` as `dtype` (F32, F16, BF16, F8_E4M3 or F8_E5M2) to
+  /// `target`. Runs on all processors unless a segment is confined to the calling thread.
   ///
   /// @throws IllegalStateException for other dtypes
   public static void fromFloat(
@@ -57,7 +59,9 @@ public final class Casts {
       case F32 -> MemorySegment.copy(source, 0, target, 0, 4 * count);
       case F16 -> run(kernels::floatToF16, source, 4, target, 2, count);
       case BF16 -> run(kernels::floatToBf16, source, 4, target, 2, count);
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F8_E4M3 -> run(kernels::floatToE4m3, source, 4, target, 1, count);
+      case F8_E5M2 -> run(kernels::floatToE5m2, source, 4, target, 1, count);
+      case F64, I64, I32, I16, I8, U8, BOOL ->
           throw new IllegalStateException("no conversion from float32 to " + dtype);
     }
   }

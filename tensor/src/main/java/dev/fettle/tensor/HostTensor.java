@@ -53,7 +53,7 @@ public record HostTensor(DType dtype, Shape shape, MemorySegment data) {
 
   /// All elements as float32, on the heap; meant for small tensors.
   ///
-  /// @throws IllegalStateException for dtypes that are not F32, F16 or BF16
+  /// @throws IllegalStateException for float64, integers and booleans
   public float[] toFloats() {
     float[] floats = new float[Math.toIntExact(elements())];
     Casts.toFloat(this, MemorySegment.ofArray(floats));

@@ -5,6 +5,7 @@ import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -18,6 +19,7 @@ public final class VectorCastKernels implements CastKernels {
   private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
   private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
   private static final VectorSpecies<Short> SHORTS = VectorSupport.HALF_SHORTS;
+  private static final VectorSpecies<Byte> BYTES = VectorSupport.QUARTER_BYTES;
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final int LANES = VectorSupport.LANES;
 
@@ -94,6 +96,48 @@ public final class VectorCastKernels implements CastKernels {
       storeShorts(result.or(sign), target, i);
     }
     rest(scalar::floatToF16, source, 4, target, 2, bound, count);
+  }
+
+  @Override
+  public void e4m3ToFloat(MemorySegment source, MemorySegment target, long count) {
+    long bound = vectorCount(source, target, count);
+    for (long i = 0; i < bound; i += LANES) {
+      ByteVector codes = ByteVector.fromMemorySegment(BYTES, source, i, ORDER);
+      SmallFloatLanes.e4m3ToFloatBits(SmallFloatLanes.widen(codes))
+          .intoMemorySegment(target, 4 * i, ORDER);
+    }
+    rest(scalar::e4m3ToFloat, source, 1, target, 4, bound, count);
+  }
+
+  @Override
+  public void floatToE4m3(MemorySegment source, MemorySegment target, long count) {
+    long bound = vectorCount(source, target, count);
+    for (long i = 0; i < bound; i += LANES) {
+      IntVector bits = IntVector.fromMemorySegment(INTS, source, 4 * i, ORDER);
+      SmallFloatLanes.narrow(SmallFloatLanes.toE4m3(bits)).intoMemorySegment(target, i, ORDER);
+    }
+    rest(scalar::floatToE4m3, source, 4, target, 1, bound, count);
+  }
+
+  @Override
+  public void e5m2ToFloat(MemorySegment source, MemorySegment target, long count) {
+    long bound = vectorCount(source, target, count);
+    for (long i = 0; i < bound; i += LANES) {
+      ByteVector codes = ByteVector.fromMemorySegment(BYTES, source, i, ORDER);
+      SmallFloatLanes.e5m2ToFloatBits(SmallFloatLanes.widen(codes))
+          .intoMemorySegment(target, 4 * i, ORDER);
+    }
+    rest(scalar::e5m2ToFloat, source, 1, target, 4, bound, count);
+  }
+
+  @Override
+  public void floatToE5m2(MemorySegment source, MemorySegment target, long count) {
+    long bound = vectorCount(source, target, count);
+    for (long i = 0; i < bound; i += LANES) {
+      IntVector bits = IntVector.fromMemorySegment(INTS, source, 4 * i, ORDER);
+      SmallFloatLanes.narrow(SmallFloatLanes.toE5m2(bits)).intoMemorySegment(target, i, ORDER);
+    }
+    rest(scalar::floatToE5m2, source, 4, target, 1, bound, count);
   }
 
   private static IntVector unsigned(MemorySegment source, long index) {

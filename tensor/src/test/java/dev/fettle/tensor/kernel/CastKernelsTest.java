@@ -3,10 +3,14 @@ package dev.fettle.tensor.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.MxFloats;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Random;
 import jdk.incubator.vector.IntVector;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -70,6 +74,60 @@ class CastKernelsTest {
     }
   }
 
+  @Test
+  void everyFloat8WidensToTheSameFloat() {
+    MemorySegment codes = arena.allocate(256);
+    for (int code = 0; code < 256; code++) {
+      codes.set(ValueLayout.JAVA_BYTE, code, (byte) code);
+    }
+    assertSame(run(scalar::e4m3ToFloat, codes, 1, 4), run(vector::e4m3ToFloat, codes, 1, 4), 4);
+    assertSame(run(scalar::e5m2ToFloat, codes, 1, 4), run(vector::e5m2ToFloat, codes, 1, 4), 4);
+  }
+
+  @Test
+  void floatsRoundToTheSameFloat8AndFloat4() {
+    assertFloat8Same(manyFloats());
+  }
+
+  /// All 2^32 of them, a part at a time.
+  @Test
+  @Tag("heavy")
+  void everyFloatRoundsToTheSameSmallFloat() {
+    int part = 1 << 22;
+    MemorySegment floats = arena.allocate(4L * part);
+    for (long first = 0; first < 1L << 32; first += part) {
+      for (int i = 0; i < part; i++) {
+        floats.setAtIndex(HostTensor.I32_LAYOUT, i, (int) (first + i));
+      }
+      assertFloat8Same(floats);
+      assertSame(run(scalar::floatToBf16, floats, 4, 2), run(vector::floatToBf16, floats, 4, 2), 2);
+    }
+  }
+
+  private void assertFloat8Same(MemorySegment floats) {
+    assertSame(run(scalar::floatToE4m3, floats, 4, 1), run(vector::floatToE4m3, floats, 4, 1), 1);
+    assertSame(run(scalar::floatToE5m2, floats, 4, 1), run(vector::floatToE5m2, floats, 4, 1), 1);
+    assertSame(run(this::scalarE2m1, floats, 4, 1), run(this::vectorE2m1, floats, 4, 1), 1);
+  }
+
+  private void scalarE2m1(MemorySegment source, MemorySegment target, long count) {
+    for (long i = 0; i < count; i++) {
+      float value = source.get(HostTensor.F32_LAYOUT, 4 * i);
+      target.set(ValueLayout.JAVA_BYTE, i, (byte) MxFloats.floatToE2m1(value));
+    }
+  }
+
+  private void vectorE2m1(MemorySegment source, MemorySegment target, long count) {
+    long bound = count & -VectorSupport.LANES;
+    for (long i = 0; i < bound; i += VectorSupport.LANES) {
+      IntVector bits =
+          IntVector.fromMemorySegment(VectorSupport.INTS, source, 4 * i, ByteOrder.LITTLE_ENDIAN);
+      SmallFloatLanes.narrow(SmallFloatLanes.toE2m1(bits))
+          .intoMemorySegment(target, i, ByteOrder.LITTLE_ENDIAN);
+    }
+    scalarE2m1(source.asSlice(4 * bound), target.asSlice(bound), count - bound);
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2, 15, 16, 17, 31, 33, 1000})
   void lengthsThatDoNotFillAVector(int count) {
@@ -78,6 +136,9 @@ class CastKernelsTest {
     assertSame(expected, run(vector::floatToBf16, floats, 4, 2), 2);
     assertSame(
         run(scalar::bf16ToFloat, expected, 2, 4), run(vector::bf16ToFloat, expected, 2, 4), 4);
+    assertFloat8Same(floats);
+    MemorySegment codes = run(scalar::floatToE4m3, floats, 4, 1);
+    assertSame(run(scalar::e4m3ToFloat, codes, 1, 4), run(vector::e4m3ToFloat, codes, 1, 4), 4);
   }
 
   /// Values from the definition of the formats.
