@@ -18,6 +18,14 @@ final class DecoderBlock {
     this.mlp = mlp;
   }
 
+  RmsNorm inputNorm() {
+    return inputNorm;
+  }
+
+  RmsNorm postAttentionNorm() {
+    return postAttentionNorm;
+  }
+
   /// @param x `[batch · length, hidden]`
   /// @return same shape
   Var apply(Pass pass, Var x) {

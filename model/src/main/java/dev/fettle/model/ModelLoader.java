@@ -64,12 +64,61 @@ final class ModelLoader {
     }
   }
 
+  /// One block with its own weights; the caller keeps the checkpoint and the rotary tables.
+  static LoadedBlock loadBlock(
+      CheckpointFolder checkpoint, LoadOptions options, int layer, Rope rope) {
+    ModelLoader loader = new ModelLoader(checkpoint, options);
+    boolean done = false;
+    try (Scope.Entered entered = loader.weights.enter()) {
+      String prefix = "model.layers." + layer + ".";
+      for (LinearModule module : Architecture.of(loader.config).linears()) {
+        if (module.name().startsWith(prefix)) {
+          loader.linears.put(module.name(), loader.linear(module));
+        }
+      }
+      LoadedBlock block =
+          new LoadedBlock(
+              layer,
+              loader.block(layer, rope),
+              loader.linears,
+              List.of(loader.packed, loader.weights, loader.scratch));
+      done = true;
+      return block;
+    } finally {
+      if (!done) {
+        loader.scratch.close();
+        loader.weights.close();
+        loader.packed.close();
+      }
+    }
+  }
+
+  /// The embedding by itself, in the scope `weights`, which is the current one.
+  static Embedding embedding(CheckpointFolder checkpoint, LoadOptions options, Scope weights) {
+    ModelLoader loader = new ModelLoader(checkpoint, options);
+    loader.packed.close();
+    try {
+      Tensor table = loader.dense(Architecture.EMBEDDING);
+      weights.adopt(table);
+      return new Embedding(new Weight.Dense(table), loader.compute);
+    } finally {
+      loader.scratch.close();
+      loader.weights.close();
+    }
+  }
+
+  /// Whether the checkpoint holds what its configuration demands.
+  static void check(CheckpointFolder checkpoint) {
+    Architecture.of(checkpoint.config())
+        .check(
+            checkpoint,
+            name -> BitsAndBytesLayout.isQuantized(checkpoint, name),
+            checkpoint.path().toString());
+  }
+
   private CausalLm assemble() {
     Architecture architecture = Architecture.of(config);
-    architecture.check(
-        checkpoint,
-        name -> BitsAndBytesLayout.isQuantized(checkpoint, name),
-        checkpoint.path().toString());
+    check(checkpoint);
     try (Scope.Entered entered = weights.enter()) {
       Rope rope = new Rope(config);
       Weight embedding = plainWeight(Architecture.EMBEDDING);

@@ -23,7 +23,7 @@ final class RmsNorm {
     }
   }
 
-  private final Gain gain;
+  private Gain gain;
   private final double eps;
   private final FusedSteps steps = FusedSteps.best();
 
@@ -34,6 +34,24 @@ final class RmsNorm {
 
   Gain gain() {
     return gain;
+  }
+
+  /// The weight of a norm that is not trained.
+  Tensor frozen() {
+    return switch (gain) {
+      case Gain.Frozen frozen -> frozen.value();
+      case Gain.Trained trained ->
+          throw new IllegalStateException(trained.parameter().name() + " is trained");
+    };
+  }
+
+  /// Replaces the weight by another that is not trained, of the same length.
+  void frozen(Tensor weight) {
+    if (!weight.shape().equals(frozen().shape())) {
+      throw new IllegalArgumentException(
+          "a norm of " + frozen().shape() + " cannot take " + weight.shape());
+    }
+    gain = new Gain.Frozen(weight);
   }
 
   Var apply(Tape tape, Var x) {
