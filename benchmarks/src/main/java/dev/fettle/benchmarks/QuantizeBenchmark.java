@@ -48,14 +48,14 @@ public class QuantizeBenchmark {
   /// with groups of 64, int8 about 41.
   private static final double LEAST_SQNR_DB = 20;
 
-  @Param({"nf4:group=64", "nf4:group=64:double", "int8:sym:channel"})
+  @Param({"nf4:group=64", "nf4:group=64:double", "llm.int8"})
   public String format = "";
 
   private final Arena arena = Arena.ofShared();
   private final HostTensor[] weights = new HostTensor[TENSORS];
   private final QuantizedTensor[] quantized = new QuantizedTensor[TENSORS];
   private final MemorySegment out = arena.allocate(2L * WEIGHTS, 64);
-  private Scheme scheme = new Scheme.Int8();
+  private Scheme scheme = new Scheme.LlmInt8();
   private int next;
 
   @Setup(Level.Trial)

@@ -50,7 +50,7 @@ final class SchemeOptions {
       throw new UserException("--double-quant and --block-size belong to --quant-type nf4.");
     }
     if (loadIn8bit) {
-      return new Scheme.Int8();
+      return new Scheme.LlmInt8();
     }
     return fourBit
         ? new Scheme.Nf4(blockSize == null ? DEFAULT_BLOCK_SIZE : blockSize, doubleQuant)

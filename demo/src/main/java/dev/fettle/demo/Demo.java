@@ -118,7 +118,7 @@ public final class Demo {
   private List<QuantizeReport> quantize(Path model) {
     stage("Quantize to int8 and NF4");
     List<QuantizeReport> reports = new ArrayList<>();
-    reports.add(quantize(model, "int8", new Scheme.Int8()));
+    reports.add(quantize(model, "int8", new Scheme.LlmInt8()));
     reports.add(quantize(model, "nf4", new Scheme.Nf4(64, true)));
     return reports;
   }

@@ -5,6 +5,7 @@ import dev.fettle.engine.Tape;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Var;
 import dev.fettle.tensor.DType;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// One projection `y = x · Wᵀ + b`, with an optional low-rank update `+ scale · dropout(x) · Aᵀ ·
@@ -14,11 +15,12 @@ import org.jspecify.annotations.Nullable;
 /// = scale · (dy · B)ᵀ · x`, `dB = scale · dyᵀ · (x · Aᵀ)`, `dW = dyᵀ · x`, `db = Σ dy`.
 public final class Linear {
   private final String path;
-  private final Weight weight;
+  private Weight weight;
   private final @Nullable Bias bias;
   private final Scratch scratch;
   private @Nullable LoraPair lora;
   private boolean loraEnabled = true;
+  private @Nullable Consumer<Tensor> inputListener;
 
   Linear(String path, Weight weight, @Nullable Bias bias, Scratch scratch) {
     this.path = path;
@@ -50,6 +52,22 @@ public final class Linear {
     return weight;
   }
 
+  /// Puts another weight of the same shape in place; whoever does it owns its memory.
+  public void weight(Weight replacement) {
+    if (replacement.out() != weight.out() || replacement.in() != weight.in()) {
+      throw new IllegalArgumentException(
+          "%s is [%d, %d], not [%d, %d]"
+              .formatted(path, weight.out(), weight.in(), replacement.out(), replacement.in()));
+    }
+    weight = replacement;
+  }
+
+  /// Shows the layer's input, `[rows, in]` in the compute dtype, to `listener` at each forward
+  /// pass; the tensor is the layer's own and is valid during the call only. Null stops it.
+  public void observe(@Nullable Consumer<Tensor> listener) {
+    inputListener = listener;
+  }
+
   @Nullable Bias bias() {
     return bias;
   }
@@ -76,6 +94,9 @@ public final class Linear {
     Tape tape = pass.tape();
     try (Scope scope = Scope.open()) {
       Tensor input = x.value();
+      if (inputListener != null) {
+        inputListener.accept(input);
+      }
       Tensor y = input.linear(scratch.materialize(weight));
       if (bias != null) {
         y.addInPlace(bias.in(y.dtype()));

@@ -6,7 +6,10 @@ import java.lang.foreign.MemorySegment;
 
 /// A weight in a compact number format, over memory that someone else owns: a mapped file, an arena
 /// or the heap.
-public sealed interface QuantizedTensor permits Nf4Tensor, Int8Tensor {
+public sealed interface QuantizedTensor permits AffineTensor, CodebookTensor, LlmInt8Tensor {
+  /// Weights converted by one thread at a time.
+  long GRAIN = 1 << 17;
+
   /// Dimensions of the weight, not of the packed data.
   Shape shape();
 
@@ -25,6 +28,15 @@ public sealed interface QuantizedTensor permits Nf4Tensor, Int8Tensor {
   /// @param out `shape().elements() * target.bytes()` bytes, accessible from any thread
   /// @throws IllegalArgumentException for another dtype or size
   void dequantize(DType target, MemorySegment out);
+
+  /// Writes rows `from` to `to` of a matrix to the start of `out`, on the calling thread; otherwise
+  /// as [#dequantize].
+  void dequantizeRows(long from, long to, DType target, MemorySegment out);
+
+  /// Rows converted by one thread at a time.
+  static long rowsPerPart(Shape shape) {
+    return Math.max(1, GRAIN / Math.max(1, shape.dim(1)));
+  }
 
   /// Checks the arguments of `dequantize`.
   static void checkTarget(QuantizedTensor tensor, DType target, MemorySegment out) {

@@ -45,11 +45,32 @@ public final class Quantizer {
     }
     return switch (scheme) {
       case Scheme.Nf4 nf4 -> nf4(name, weight, nf4, allocator);
-      case Scheme.Int8 int8 -> int8(name, weight, allocator);
+      case Scheme.LlmInt8 int8 -> int8(name, weight, allocator);
+      case Scheme.Affine affine -> new AffineQuantizer(name, weight, affine).quantize(allocator);
+      case Scheme.Fp4 fp4 -> throw unsupported(scheme);
+      case Scheme.Float8 float8 -> throw unsupported(scheme);
+      case Scheme.Mxfp4 mxfp4 -> throw unsupported(scheme);
+      case Scheme.Nvfp4 nvfp4 -> throw unsupported(scheme);
+      case Scheme.Ggml ggml -> throw unsupported(scheme);
+      case Scheme.Cast cast ->
+          throw new UserException(
+              "Scheme %s does not quantize; it only rounds to another dtype.".formatted(scheme));
     };
   }
 
-  private static Nf4Tensor nf4(
+  private static UserException unsupported(Scheme scheme) {
+    return new UserException("Scheme " + scheme + " cannot be written yet.");
+  }
+
+  /// @throws UserException naming the tensor
+  static void requireMatrix(String name, Shape shape, Scheme scheme) {
+    if (shape.rank() != 2) {
+      throw new UserException(
+          "Tensor '%s' has shape %s; %s needs a matrix [out, in].".formatted(name, shape, scheme));
+    }
+  }
+
+  private static CodebookTensor nf4(
       String name, HostTensor weight, Scheme.Nf4 scheme, SegmentAllocator allocator) {
     long n = weight.elements();
     int blockSize = scheme.blockSize();
@@ -59,7 +80,7 @@ public final class Quantizer {
     int width = weight.dtype().bytes();
     Parallel.forRange(
         n,
-        Nf4Tensor.GRAIN,
+        CodebookTensor.GRAIN,
         (from, to) -> {
           float[] absmax = new float[(int) ((to - from + blockSize - 1) / blockSize)];
           MemorySegment part = weight.data().asSlice(from * width, (to - from) * width);
@@ -81,7 +102,8 @@ public final class Quantizer {
         });
     Absmax absmax =
         scheme.doubleQuant() ? nest(scales, blocks, allocator) : new Absmax.Plain(scales);
-    return new Nf4Tensor(weight.shape(), weight.dtype(), blockSize, packed, absmax);
+    return new CodebookTensor(
+        weight.shape(), weight.dtype(), FourBitCode.NF4, blockSize, packed, absmax);
   }
 
   /// Quantizes the scales. The mean is taken in float64 and rounded once, so that it does not
@@ -124,23 +146,16 @@ public final class Quantizer {
     return largest;
   }
 
-  private static Int8Tensor int8(String name, HostTensor weight, SegmentAllocator allocator) {
+  private static LlmInt8Tensor int8(String name, HostTensor weight, SegmentAllocator allocator) {
     Shape shape = weight.shape();
-    if (shape.rank() != 2) {
-      throw new UserException(
-          "Tensor '"
-              + name
-              + "' has shape "
-              + shape
-              + "; per-channel int8 needs a matrix [out, in].");
-    }
+    requireMatrix(name, shape, new Scheme.LlmInt8());
     long columns = shape.dim(1);
     int width = weight.dtype().bytes();
     MemorySegment codes = allocator.allocate(shape.elements());
     MemorySegment scales = allocator.allocate(4 * shape.dim(0), 4);
     Parallel.forRange(
         shape.dim(0),
-        Int8Tensor.rowsPerPart(columns),
+        QuantizedTensor.rowsPerPart(shape),
         (from, to) -> {
           for (long row = from; row < to; row++) {
             float absmax =
@@ -156,14 +171,14 @@ public final class Quantizer {
             scales.set(HostTensor.F32_LAYOUT, 4 * row, absmax);
           }
         });
-    return new Int8Tensor(shape, weight.dtype(), codes, scales);
+    return new LlmInt8Tensor(shape, weight.dtype(), codes, scales);
   }
 
   /// The last float32 that does not round to infinity in float16 (its largest number is 65504).
   private static final float FLOAT16_LIMIT = Math.nextDown(65520f);
 
   /// Finds the offending weight at or after `start`; only called when there is one.
-  private static UserException notFinite(String name, HostTensor weight, long start, float limit) {
+  static UserException notFinite(String name, HostTensor weight, long start, float limit) {
     int width = weight.dtype().bytes();
     for (long i = start; i < weight.elements(); i++) {
       float[] value = new float[1];

@@ -32,16 +32,11 @@ public record TensorError(double mse, double rmse, double maxAbs, double sqnrDb,
     if (!weight.shape().equals(quantized.shape())) {
       throw new IllegalArgumentException(weight.shape() + " and " + quantized.shape());
     }
-    return switch (quantized) {
-      case Nf4Tensor nf4 ->
-          // a chunk holds whole blocks, because block sizes are powers of two up to 4096
-          compare(weight, weight.elements(), CHUNK, 1, nf4::dequantizeRange);
-      case Int8Tensor int8 -> {
-        long columns = weight.shape().dim(1);
-        long rows = Math.max(1, CHUNK / Math.max(1, columns));
-        yield compare(weight, weight.shape().dim(0), rows, columns, int8::dequantizeRows);
-      }
-    };
+    long columns = weight.shape().dim(-1);
+    long rows = columns == 0 ? 0 : weight.elements() / columns;
+    // an even number of rows in powers of two keeps flattened blocks whole wherever they can be
+    long perChunk = Long.highestOneBit(Math.max(1, CHUNK / Math.max(1, columns)));
+    return compare(weight, rows, perChunk, columns, quantized::dequantizeRows);
   }
 
   private interface Dequantize {

@@ -34,7 +34,7 @@ class AnchorVectorsTest {
   void nf4Plain() {
     JsonNode anchor = anchor("nf4_plain");
     QuantizedTensor quantized = anchorNf4(HostTensor.of(TestWeights.anchor(256), 4, 64));
-    Nf4Tensor nf4 = (Nf4Tensor) quantized;
+    CodebookTensor nf4 = (CodebookTensor) quantized;
     assertThat(hex(nf4.packed())).isEqualTo(anchor.get("packed_hex").stringValue());
     float[] absmax = new float[4];
     nf4.absmax().read(0, 4, absmax);
@@ -56,7 +56,7 @@ class AnchorVectorsTest {
     }
     QuantizedTensor quantized =
         Quantizer.quantize(HostTensor.of(values, 300, 64), new Scheme.Nf4(64, true));
-    Nf4Tensor nf4 = (Nf4Tensor) quantized;
+    CodebookTensor nf4 = (CodebookTensor) quantized;
     byte[] packed = nf4.packed().toArray(ValueLayout.JAVA_BYTE);
     assertThat(HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(packed)))
         .isEqualTo(anchor.get("packed_sha256").stringValue());
@@ -89,8 +89,8 @@ class AnchorVectorsTest {
   void int8() {
     JsonNode anchor = anchor("llm_int8");
     QuantizedTensor quantized =
-        Quantizer.quantize(HostTensor.of(TestWeights.anchor(256), 4, 64), new Scheme.Int8());
-    Int8Tensor int8 = (Int8Tensor) quantized;
+        Quantizer.quantize(HostTensor.of(TestWeights.anchor(256), 4, 64), new Scheme.LlmInt8());
+    LlmInt8Tensor int8 = (LlmInt8Tensor) quantized;
     for (int i = 0; i < 16; i++) {
       assertThat(int8.codes().get(ValueLayout.JAVA_BYTE, i))
           .isEqualTo((byte) anchor.get("CB_row0_first16").get(i).intValue());

@@ -43,8 +43,8 @@ class BitsAndBytesGoldenTest {
   void readsAndWritesInt8Exactly(String name) {
     HostTensor expected = golden.tensor("dequantized." + name);
     assertDequantizesTo(BitsAndBytesLayout.read(golden, name + ".weight"), expected);
-    Int8Tensor int8 =
-        (Int8Tensor) Quantizer.quantize(golden.tensor("input." + name), new Scheme.Int8());
+    LlmInt8Tensor int8 =
+        (LlmInt8Tensor) Quantizer.quantize(golden.tensor("input." + name), new Scheme.LlmInt8());
     assertSame(int8.codes(), golden.tensor(name + ".weight"));
     assertSame(int8.absmax(), golden.tensor(name + ".SCB"));
   }
@@ -53,7 +53,8 @@ class BitsAndBytesGoldenTest {
   @ValueSource(strings = {"nf4_f32", "nf4_f16", "nf4_bf16"})
   void writesNf4Exactly(String name) {
     Scheme scheme = BitsAndBytesLayout.read(golden, name + ".weight").scheme();
-    Nf4Tensor nf4 = (Nf4Tensor) Quantizer.quantize(golden.tensor("input." + name), scheme);
+    CodebookTensor nf4 =
+        (CodebookTensor) Quantizer.quantize(golden.tensor("input." + name), scheme);
     assertSame(nf4.packed(), golden.tensor(name + ".weight"));
     assertSame(((Absmax.Plain) nf4.absmax()).values(), golden.tensor(name + ".weight.absmax"));
   }
@@ -63,8 +64,8 @@ class BitsAndBytesGoldenTest {
   void writesDoubleQuantizedNf4UpToTheMean(String name) {
     HostTensor input = golden.tensor("input." + name);
     QuantizedTensor ours = Quantizer.quantize(input, new Scheme.Nf4(64, true));
-    assertSame(((Nf4Tensor) ours).packed(), golden.tensor(name + ".weight"));
-    Absmax.Nested nested = (Absmax.Nested) ((Nf4Tensor) ours).absmax();
+    assertSame(((CodebookTensor) ours).packed(), golden.tensor(name + ".weight"));
+    Absmax.Nested nested = (Absmax.Nested) ((CodebookTensor) ours).absmax();
     assertSame(nested.map(), golden.tensor(name + ".weight.nested_quant_map"));
     float[] expected = TestWeights.floats(BitsAndBytesLayout.read(golden, name + ".weight"));
     float[] actual = TestWeights.floats(ours);

@@ -49,7 +49,7 @@ class CheckpointInspectionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"nf4:group=64", "nf4:group=64:double", "int8:sym:channel"})
+  @ValueSource(strings = {"nf4:group=64", "nf4:group=64:double", "llm.int8"})
   void countsAQuantizedCheckpointUnpacked(String scheme) {
     Path quantized = root.resolve("q");
     QuantizeReport report =

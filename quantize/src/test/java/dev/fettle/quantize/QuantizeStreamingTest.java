@@ -33,7 +33,7 @@ class QuantizeStreamingTest {
   @TempDir Path root;
 
   @ParameterizedTest
-  @ValueSource(strings = {"nf4:group=64", "nf4:group=64:double", "int8:sym:channel"})
+  @ValueSource(strings = {"nf4:group=64", "nf4:group=64:double", "llm.int8"})
   void holdsOneTensorAtATimeAndWritesWhatIsReadBack(String text) {
     Scheme scheme = Scheme.parse(text);
     SequencedMap<String, HostTensor> tensors = model();
@@ -106,7 +106,7 @@ class QuantizeStreamingTest {
     Path model = write(tensors);
     assertThatThrownBy(() ->
             CheckpointQuantizer.quantize(
-                model, root.resolve("q"), options(new Scheme.Int8()), tensor -> {}))
+                model, root.resolve("q"), options(new Scheme.LlmInt8()), tensor -> {}))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("model.layers.3.self_attn.o_proj.weight")
         .hasMessageContaining("[0, 5]");

@@ -22,13 +22,13 @@ class QuantizerTest {
   private static final long COLUMNS = 515;
 
   @ParameterizedTest
-  @ValueSource(strings = {"nf4:group=64", "nf4:group=4096:double", "int8:sym:channel"})
+  @ValueSource(strings = {"nf4:group=64", "nf4:group=4096:double", "llm.int8"})
   void schemesPrintAndParse(String text) {
     assertThat(Scheme.parse(text)).hasToString(text);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"nf4", "nf4:group=63", "nf4:group=", "nf4:group=64:triple", "int4"})
+  @ValueSource(strings = {"nf5", "nf4:group=63", "nf4:group=", "nf4:group=64:triple", "int4"})
   void unknownSchemesAreRefused(String text) {
     assertThatThrownBy(() -> Scheme.parse(text)).isInstanceOf(UserException.class);
   }
@@ -55,7 +55,7 @@ class QuantizerTest {
   void int8ErrorIsAtMostHalfAStep() {
     HostTensor weight = TestWeights.normal(6, DType.F16, ROWS, COLUMNS);
     float[] exact = weight.toFloats();
-    float[] approximate = TestWeights.floats(Quantizer.quantize(weight, new Scheme.Int8()));
+    float[] approximate = TestWeights.floats(Quantizer.quantize(weight, new Scheme.LlmInt8()));
     for (int row = 0; row < ROWS; row++) {
       float absmax = 0;
       for (int i = 0; i < COLUMNS; i++) {
@@ -69,7 +69,7 @@ class QuantizerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"nf4:group=64", "nf4:group=64:double", "int8:sym:channel"})
+  @ValueSource(strings = {"nf4:group=64", "nf4:group=64:double", "llm.int8"})
   void sixteenBitOutputIsTheRoundedFloatOutput(String scheme) {
     HostTensor weight = TestWeights.normal(7, DType.F32, 65, 130);
     QuantizedTensor quantized = Quantizer.quantize(weight, Scheme.parse(scheme));
@@ -105,7 +105,7 @@ class QuantizerTest {
   @Test
   void zerosStayZeros() {
     HostTensor weight = TestWeights.of(new float[3 * 70], DType.BF16, 3, 70);
-    for (Scheme scheme : new Scheme[] {new Scheme.Nf4(64, true), new Scheme.Int8()}) {
+    for (Scheme scheme : new Scheme[] {new Scheme.Nf4(64, true), new Scheme.LlmInt8()}) {
       QuantizedTensor quantized = Quantizer.quantize(weight, scheme);
       assertThat(TestWeights.floats(quantized)).containsOnly(0);
       assertThat(TensorError.of(weight, quantized).mse()).isZero();
@@ -116,7 +116,7 @@ class QuantizerTest {
   @ParameterizedTest
   @CsvSource({
     "nf4:group=64,NaN,BF16", "nf4:group=64:double,-Infinity,F32", "nf4:group=64,Infinity,F16",
-    "int8:sym:channel,NaN,F32", "int8:sym:channel,Infinity,BF16", "int8:sym:channel,70000,F32"
+    "llm.int8,NaN,F32", "llm.int8,Infinity,BF16", "llm.int8,70000,F32"
   })
   void namesTheWeightThatIsNotFinite(String scheme, float bad, DType dtype) {
     float[] values = new float[9 * 200];
@@ -136,7 +136,7 @@ class QuantizerTest {
         .isInstanceOf(UserException.class)
         .hasMessageContaining("int8");
     HostTensor vector = HostTensor.of(new float[4], 4);
-    assertThatThrownBy(() -> Quantizer.quantize(vector, new Scheme.Int8()))
+    assertThatThrownBy(() -> Quantizer.quantize(vector, new Scheme.LlmInt8()))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("matrix");
   }

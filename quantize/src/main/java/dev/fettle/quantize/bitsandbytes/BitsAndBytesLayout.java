@@ -4,9 +4,11 @@ import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.checkpoint.TensorSource;
 import dev.fettle.quantize.Absmax;
-import dev.fettle.quantize.Int8Tensor;
+import dev.fettle.quantize.AffineTensor;
+import dev.fettle.quantize.CodebookTensor;
+import dev.fettle.quantize.FourBitCode;
+import dev.fettle.quantize.LlmInt8Tensor;
 import dev.fettle.quantize.Nf4;
-import dev.fettle.quantize.Nf4Tensor;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
@@ -52,8 +54,8 @@ public final class BitsAndBytesLayout {
       String weightName, QuantizedTensor quantized) {
     SequencedMap<String, HostTensor> tensors = new LinkedHashMap<>();
     switch (quantized) {
-      case Nf4Tensor nf4 -> putNf4(weightName, nf4, tensors);
-      case Int8Tensor int8 -> {
+      case CodebookTensor nf4 -> putNf4(weightName, nf4, tensors);
+      case LlmInt8Tensor int8 -> {
         String module = module(weightName);
         tensors.put(weightName, new HostTensor(DType.I8, int8.shape(), int8.codes()));
         tensors.put(
@@ -61,12 +63,13 @@ public final class BitsAndBytesLayout {
             new HostTensor(DType.F32, Shape.of(int8.shape().dim(0)), int8.absmax()));
         tensors.put(module + ".weight_format", HostTensor.of(new byte[1], DType.U8));
       }
+      case AffineTensor affine -> throw foreign(affine.scheme());
     }
     return tensors;
   }
 
   private static void putNf4(
-      String weight, Nf4Tensor nf4, SequencedMap<String, HostTensor> tensors) {
+      String weight, CodebookTensor nf4, SequencedMap<String, HostTensor> tensors) {
     MemorySegment packed = nf4.packed();
     tensors.put(weight, new HostTensor(DType.U8, Shape.of(packed.byteSize(), 1), packed));
     long blocks = nf4.absmax().blocks();
@@ -111,14 +114,25 @@ public final class BitsAndBytesLayout {
         long length = QuantState.plannedLength(nf4, originalDtype, shape);
         plan.add(new TensorInfo(weightName + STATE_NF4, DType.U8, Shape.of(length)));
       }
-      case Scheme.Int8 int8 -> {
+      case Scheme.LlmInt8 int8 -> {
         String module = module(weightName);
         plan.add(new TensorInfo(weightName, DType.I8, shape));
         plan.add(new TensorInfo(module + ".SCB", DType.F32, Shape.of(shape.dim(0))));
         plan.add(new TensorInfo(module + ".weight_format", DType.U8, Shape.of()));
       }
+      case Scheme.Fp4 fp4 -> throw foreign(scheme);
+      case Scheme.Affine affine -> throw foreign(scheme);
+      case Scheme.Float8 float8 -> throw foreign(scheme);
+      case Scheme.Mxfp4 mxfp4 -> throw foreign(scheme);
+      case Scheme.Nvfp4 nvfp4 -> throw foreign(scheme);
+      case Scheme.Ggml ggml -> throw foreign(scheme);
+      case Scheme.Cast cast -> throw foreign(scheme);
     }
     return plan;
+  }
+
+  private static IllegalArgumentException foreign(Scheme scheme) {
+    return new IllegalArgumentException("bitsandbytes has no layout for " + scheme);
   }
 
   /// Whether this weight is stored quantized.
@@ -160,7 +174,7 @@ public final class BitsAndBytesLayout {
     return readInt8(source, weightName);
   }
 
-  private static Nf4Tensor readNf4(TensorSource source, String weight) {
+  private static CodebookTensor readNf4(TensorSource source, String weight) {
     QuantState state = QuantState.parse(source.tensor(weight + STATE_NF4), weight);
     long n = state.shape().elements();
     long blocks = (n + state.blockSize() - 1) / state.blockSize();
@@ -191,10 +205,11 @@ public final class BitsAndBytesLayout {
               nested.blockSize(),
               nested.offset());
     }
-    return new Nf4Tensor(state.shape(), state.dtype(), state.blockSize(), packed.data(), absmax);
+    return new CodebookTensor(
+        state.shape(), state.dtype(), FourBitCode.NF4, state.blockSize(), packed.data(), absmax);
   }
 
-  private static Int8Tensor readInt8(TensorSource source, String weight) {
+  private static LlmInt8Tensor readInt8(TensorSource source, String weight) {
     HostTensor codes = source.tensor(weight);
     Shape shape = codes.shape();
     if (codes.dtype() != DType.I8 || shape.rank() != 2) {
@@ -217,7 +232,7 @@ public final class BitsAndBytesLayout {
         throw new UserException("Tensor '" + module + ".SCB' has the scale " + scale + ".");
       }
     }
-    return new Int8Tensor(shape, DType.F16, codes.data(), scales.data());
+    return new LlmInt8Tensor(shape, DType.F16, codes.data(), scales.data());
   }
 
   private static HostTensor demand(TensorSource source, String name, DType dtype, Shape shape) {

@@ -2,7 +2,7 @@ package dev.fettle.quantize.bitsandbytes;
 
 import dev.fettle.checkpoint.Json;
 import dev.fettle.quantize.Absmax;
-import dev.fettle.quantize.Nf4Tensor;
+import dev.fettle.quantize.CodebookTensor;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
@@ -31,7 +31,7 @@ record QuantState(Shape shape, DType dtype, int blockSize, @Nullable Nested nest
   /// is known before the weight is quantized.
   private static final int NUMBER_LENGTH = 26;
 
-  static QuantState of(Nf4Tensor tensor) {
+  static QuantState of(CodebookTensor tensor) {
     @Nullable Nested nested =
         switch (tensor.absmax()) {
           case Absmax.Plain plain -> null;

@@ -134,7 +134,8 @@ public final class ScalarQuantizeKernels implements QuantizeKernels {
     };
   }
 
-  private static void store(MemorySegment out, DType dtype, long i, float value) {
+  /// Writes `value` rounded to `dtype` as element `i`.
+  static void store(MemorySegment out, DType dtype, long i, float value) {
     switch (dtype) {
       case F32 -> out.set(F32_LAYOUT, 4 * i, value);
       case F16 -> out.set(I16_LAYOUT, 2 * i, Float.floatToFloat16(value));

@@ -39,7 +39,7 @@ class BitsAndBytesLayoutTest {
     "nf4:group=64,BF16,5,13",
     "nf4:group=128:double,BF16,300,128",
     "nf4:group=64:double,F16,1,1",
-    "int8:sym:channel,F16,7,33"
+    "llm.int8,F16,7,33"
   })
   void readsBackWhatItWrites(String scheme, DType dtype, int rows, int columns) {
     HostTensor weight = TestWeights.normal(3, dtype, rows, columns);
@@ -95,7 +95,7 @@ class BitsAndBytesLayoutTest {
   @Test
   void int8TensorsAreNamedAfterTheModule() {
     QuantizedTensor quantized =
-        Quantizer.quantize(TestWeights.normal(1, DType.F16, 4, 8), new Scheme.Int8());
+        Quantizer.quantize(TestWeights.normal(1, DType.F16, 4, 8), new Scheme.LlmInt8());
     SequencedMap<String, HostTensor> tensors = BitsAndBytesLayout.tensors(WEIGHT, quantized);
     String module = "model.layers.0.self_attn.q_proj";
     assertTensor(tensors, WEIGHT, DType.I8, 4, 8);
@@ -143,7 +143,7 @@ class BitsAndBytesLayoutTest {
 
   @Test
   void aListOfSkippedModulesNamesTheOutputHeadToo() {
-    ObjectNode plain = BitsAndBytesLayout.quantizationConfig(new Scheme.Int8(), DType.BF16);
+    ObjectNode plain = BitsAndBytesLayout.quantizationConfig(new Scheme.LlmInt8(), DType.BF16);
     assertThat(plain.get("llm_int8_skip_modules").isNull()).isTrue();
     assertThat(plain.get("load_in_8bit").booleanValue()).isTrue();
     ObjectNode some =

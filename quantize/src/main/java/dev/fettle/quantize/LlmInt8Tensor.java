@@ -16,11 +16,11 @@ import java.lang.foreign.MemorySegment;
 /// @param codes row-major, from -127 to 127
 /// @param absmax largest magnitude of each row as float16 would hold it, stored as float32; `SCB`
 ///   in bitsandbytes
-public record Int8Tensor(
+public record LlmInt8Tensor(
     Shape shape, DType originalDtype, MemorySegment codes, MemorySegment absmax)
     implements QuantizedTensor {
 
-  public Int8Tensor {
+  public LlmInt8Tensor {
     if (shape.rank() != 2
         || codes.byteSize() != shape.elements()
         || absmax.byteSize() != 4 * shape.dim(0)) {
@@ -37,7 +37,7 @@ public record Int8Tensor(
 
   @Override
   public Scheme scheme() {
-    return new Scheme.Int8();
+    return new Scheme.LlmInt8();
   }
 
   @Override
@@ -47,7 +47,7 @@ public record Int8Tensor(
     int width = target.bytes();
     Parallel.forRange(
         shape.dim(0),
-        rowsPerPart(columns),
+        QuantizedTensor.rowsPerPart(shape),
         (from, to) ->
             dequantizeRows(
                 from,
@@ -56,8 +56,8 @@ public record Int8Tensor(
                 out.asSlice(from * columns * width, (to - from) * columns * width)));
   }
 
-  /// Writes rows `from` to `to` to the start of `out`.
-  void dequantizeRows(long from, long to, DType target, MemorySegment out) {
+  @Override
+  public void dequantizeRows(long from, long to, DType target, MemorySegment out) {
     long columns = shape.dim(1);
     int width = target.bytes();
     for (long row = from; row < to; row++) {
@@ -69,10 +69,5 @@ public record Int8Tensor(
               target,
               out.asSlice((row - from) * columns * width, columns * width));
     }
-  }
-
-  /// Rows converted by one thread at a time.
-  static long rowsPerPart(long columns) {
-    return Math.max(1, Nf4Tensor.GRAIN / Math.max(1, columns));
   }
 }

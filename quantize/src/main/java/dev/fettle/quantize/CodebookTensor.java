@@ -4,10 +4,11 @@ import dev.fettle.quantize.kernel.QuantizeKernels;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.Parallel;
 import dev.fettle.tensor.Shape;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/// A weight in 4-bit NormalFloat. Blocks run over the flattened row-major weight, also across rows;
-/// the last one may be short.
+/// A weight as indices into sixteen levels. Blocks run over the flattened row-major weight, also
+/// across rows; the last one may be short.
 ///
 /// ```
 /// byte k: level of weight 2k in the high four bits, of weight 2k+1 in the low four bits
@@ -16,16 +17,22 @@ import java.lang.foreign.MemorySegment;
 ///
 /// @param shape dimensions of the weight
 /// @param originalDtype dtype before quantization
+/// @param code the levels
 /// @param blockSize weights per scale
 /// @param packed two weights per byte, `ceil(n / 2)` bytes
 /// @param absmax one scale per block
-public record Nf4Tensor(
-    Shape shape, DType originalDtype, int blockSize, MemorySegment packed, Absmax absmax)
+public record CodebookTensor(
+    Shape shape,
+    DType originalDtype,
+    FourBitCode code,
+    int blockSize,
+    MemorySegment packed,
+    Absmax absmax)
     implements QuantizedTensor {
   /// Weights converted by one thread at a time; a multiple of every block size.
-  static final long GRAIN = 1 << 17;
+  static final long GRAIN = QuantizedTensor.GRAIN;
 
-  public Nf4Tensor {
+  public CodebookTensor {
     long n = shape.elements();
     if (packed.byteSize() != (n + 1) / 2) {
       throw new IllegalArgumentException(shape + " takes " + (n + 1) / 2 + " packed bytes");
@@ -42,13 +49,16 @@ public record Nf4Tensor(
   }
 
   @Override
-  public Scheme scheme() {
-    return new Scheme.Nf4(
-        blockSize,
+  public Scheme.Codebook scheme() {
+    boolean doubleQuant =
         switch (absmax) {
           case Absmax.Plain plain -> false;
           case Absmax.Nested nested -> true;
-        });
+        };
+    return switch (code) {
+      case NF4 -> new Scheme.Nf4(blockSize, doubleQuant);
+      case FP4 -> new Scheme.Fp4(blockSize, doubleQuant);
+    };
   }
 
   @Override
@@ -62,12 +72,34 @@ public record Nf4Tensor(
             dequantizeRange(from, to, target, out.asSlice(from * width, (to - from) * width)));
   }
 
+  @Override
+  public void dequantizeRows(long from, long to, DType target, MemorySegment out) {
+    long columns = shape.dim(-1);
+    long first = from * columns;
+    long skipped = first % blockSize;
+    int width = target.bytes();
+    if (skipped == 0) {
+      dequantizeRange(first, to * columns, target, out);
+      return;
+    }
+    // blocks run across rows: begin with the block in which the first row begins
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment whole = arena.allocate((to * columns - first + skipped) * width, 64);
+      dequantizeRange(first - skipped, to * columns, target, whole);
+      MemorySegment.copy(whole, skipped * width, out, 0, (to * columns - first) * width);
+    }
+  }
+
   /// Writes weights `from` (the start of a block) to `to` to the start of `out`.
   void dequantizeRange(long from, long to, DType target, MemorySegment out) {
     int blocks = (int) ((to - from + blockSize - 1) / blockSize);
     float[] scales = new float[blocks];
     absmax.read(from / blockSize, blocks, scales);
     MemorySegment part = packed.asSlice(from / 2, (to - from + 1) / 2);
-    QuantizeKernels.get().dequantizeNf4(part, scales, blockSize, to - from, target, out);
+    switch (code) {
+      case NF4 ->
+          QuantizeKernels.get().dequantizeNf4(part, scales, blockSize, to - from, target, out);
+      case FP4 -> throw new IllegalStateException("FP4");
+    }
   }
 }
