@@ -40,7 +40,7 @@ final class AffineQuantizer {
     this.scaleColumns = Math.toIntExact(scaleShape.dim(1));
   }
 
-  private static void requireWholeGroups(String name, Shape shape, Scheme.Affine scheme) {
+  static void requireWholeGroups(String name, Shape shape, Scheme.Affine scheme) {
     if (scheme.granularity() instanceof Granularity.PerGroup group
         && shape.dim(1) % group.size() != 0) {
       throw new UserException(

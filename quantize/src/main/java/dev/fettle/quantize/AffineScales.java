@@ -1,0 +1,139 @@
+package dev.fettle.quantize;
+
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.Shape;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
+
+/// The scales and zero points of a matrix while they are being chosen, for algorithms that do not
+/// take them from the smallest and largest weight alone. They are what will be stored: each scale
+/// is rounded to its dtype as soon as it is set, and the zero point follows the rounded scale.
+///
+/// Different entries may be set by different threads.
+public final class AffineScales {
+  private final Shape shape;
+  private final DType originalDtype;
+  private final Scheme.Affine scheme;
+  private final AffineGrid grid;
+  private final HostTensor scales;
+  private final @Nullable HostTensor zeroPoints;
+  private final int scaleColumns;
+  private final long rowsPerScale;
+  private final int columnsPerScale;
+  private final AffineParameters[] parameters;
+
+  /// @param name the tensor, for messages
+  /// @param shape of the weight, `[out, in]`
+  /// @param originalDtype F32, F16 or BF16; also the dtype of the scales
+  /// @param allocator memory accessible from any thread
+  /// @throws dev.fettle.tensor.UserException if the granularity does not fit the shape
+  public AffineScales(
+      String name,
+      Shape shape,
+      DType originalDtype,
+      Scheme.Affine scheme,
+      SegmentAllocator allocator) {
+    Quantizer.requireMatrix(name, shape, scheme);
+    AffineQuantizer.requireWholeGroups(name, shape, scheme);
+    this.shape = shape;
+    this.originalDtype = originalDtype;
+    this.scheme = scheme;
+    this.grid = scheme.grid();
+    Granularity granularity = scheme.granularity();
+    Shape scaleShape = granularity.scaleShape(shape);
+    int count = Math.toIntExact(scaleShape.elements());
+    this.scaleColumns = Math.toIntExact(scaleShape.dim(1));
+    this.rowsPerScale = granularity.rowsPerScale(shape.dim(0));
+    this.columnsPerScale = Math.toIntExact(granularity.columnsPerScale(shape.dim(1)));
+    this.scales =
+        new HostTensor(
+            originalDtype,
+            scaleShape,
+            allocator.allocate(count * (long) originalDtype.bytes(), 64));
+    this.zeroPoints =
+        AffineTensor.hasZeroPoints(scheme)
+            ? new HostTensor(DType.I8, scaleShape, allocator.allocate(count, 64))
+            : null;
+    this.parameters = new AffineParameters[count];
+  }
+
+  public Scheme.Affine scheme() {
+    return scheme;
+  }
+
+  public AffineGrid grid() {
+    return grid;
+  }
+
+  /// Rows of the matrix of scales.
+  public int rows() {
+    return Math.toIntExact(scales.shape().dim(0));
+  }
+
+  /// Columns of the matrix of scales.
+  public int columns() {
+    return scaleColumns;
+  }
+
+  /// Rows of the weight that share a row of scales; the last may be fewer.
+  public long rowsPerScale() {
+    return rowsPerScale;
+  }
+
+  /// Columns of the weight that share a scale; the last may be fewer.
+  public int columnsPerScale() {
+    return columnsPerScale;
+  }
+
+  /// The scale's index, for [#set] and [#get], of one weight.
+  public int index(long row, long column) {
+    return Math.toIntExact(row / rowsPerScale * scaleColumns + column / columnsPerScale);
+  }
+
+  /// Lays the grid over the range from `min` to `max`.
+  ///
+  /// @param min finite, at most `max`
+  /// @return the parameters as they will be stored
+  public AffineParameters set(int index, float min, float max) {
+    AffineParameters ideal = grid.parameters(min, max);
+    float scale = ScaleRounding.store(scales, index, ideal.scale());
+    AffineParameters stored = grid.rescaled(ideal, min, scale);
+    if (zeroPoints != null) {
+      int offset = scheme.signed() ? 0 : 1 << (scheme.bits() - 1);
+      zeroPoints.data().set(ValueLayout.JAVA_BYTE, index, (byte) (stored.zeroPoint() - offset));
+    }
+    parameters[index] = stored;
+    return stored;
+  }
+
+  /// The parameters that were set.
+  ///
+  /// @throws IllegalStateException if none were
+  public AffineParameters get(int index) {
+    AffineParameters found = parameters[index];
+    if (found == null) {
+      throw new IllegalStateException("scale " + index + " was not set");
+    }
+    return found;
+  }
+
+  /// Rounds a matrix to the nearest numbers of the grid.
+  ///
+  /// @param weight F32, F16 or BF16 `[out, in]`, finite, in memory accessible from any thread; a
+  ///   number that is on the grid already keeps its integer
+  /// @param allocator where the codes go
+  /// @return a tensor that shares the memory of these scales
+  public AffineTensor round(HostTensor weight, SegmentAllocator allocator) {
+    if (!weight.shape().equals(shape)) {
+      throw new IllegalArgumentException("scales of " + shape + ", weight " + weight.shape());
+    }
+    MemorySegment codes =
+        allocator.allocate(shape.dim(0) * AffineTensor.rowBytes(shape, scheme), 64);
+    AffineTensor tensor = new AffineTensor(shape, originalDtype, scheme, codes, scales, zeroPoints);
+    AffineQuantizer.round(weight, tensor);
+    return tensor;
+  }
+}
