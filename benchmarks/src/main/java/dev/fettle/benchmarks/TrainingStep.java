@@ -2,8 +2,8 @@ package dev.fettle.benchmarks;
 
 import dev.fettle.engine.Engine;
 import dev.fettle.engine.ProcessMemory;
-import dev.fettle.finetune.AdamW;
 import dev.fettle.finetune.FlatParameters;
+import dev.fettle.finetune.Optimizer;
 import dev.fettle.finetune.TrainingMethod;
 import dev.fettle.finetune.TrainingOptions;
 import dev.fettle.lora.LoraAdapter;
@@ -51,12 +51,13 @@ public final class TrainingStep {
         LoraAdapter adapter =
             LoraAdapter.attach(model, LoraConfig.of(RANK, 16, new TargetModules.AllLinear()), 1);
         FlatParameters parameters = new FlatParameters(adapter.parameters(), model.computeDtype());
-        AdamW optimizer =
-            new AdamW(parameters, TrainingOptions.builder().maxSteps(steps + 1).build())) {
+        Optimizer optimizer =
+            Optimizer.create(
+                parameters, TrainingOptions.builder().maxSteps(steps + 1).build())) {
       double loading = seconds(start);
       double[] times = new double[steps];
       for (int step = 0; step <= steps; step++) {
-        double time = step(model, optimizer, recompute, step);
+        double time = step(model, parameters, optimizer, recompute, step);
         if (step > 0) { // the first warms up
           times[step - 1] = time;
         }
@@ -65,7 +66,11 @@ public final class TrainingStep {
     }
   }
 
-  private static double step(CausalLm model, AdamW optimizer, boolean recompute, int seed) {
+  private static double step(CausalLm model,
+      FlatParameters parameters,
+      Optimizer optimizer,
+      boolean recompute,
+      int seed) {
     SplittableRandom random = new SplittableRandom(seed);
     int[][] ids = new int[BATCH][LENGTH];
     for (int[] row : ids) {
@@ -75,7 +80,7 @@ public final class TrainingStep {
     double loss =
         model.lossAndGradients(
             ids, ids, new CausalLm.StepOptions(1.0 / (BATCH * (LENGTH - 1)), recompute, 0));
-    checkGradient(optimizer.gradNorm());
+    checkGradient(parameters.gradNorm());
     optimizer.step(LEARNING_RATE);
     double time = seconds(start);
     double mean = loss / (BATCH * (LENGTH - 1));

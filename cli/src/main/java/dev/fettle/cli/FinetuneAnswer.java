@@ -52,6 +52,7 @@ final class FinetuneAnswer {
             .put("steps", record.steps())
             .put("interrupted", record.interrupted())
             .put("trained_parameters", record.trainedParameters())
+            .put("optimizer_state_bytes", record.optimizerStateBytes())
             .put("tokens", record.tokens())
             .put("seconds", record.seconds())
             .put("tokens_per_second", record.tokensPerSecond())

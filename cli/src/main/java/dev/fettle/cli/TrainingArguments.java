@@ -1,6 +1,7 @@
 package dev.fettle.cli;
 
 import dev.fettle.finetune.LearningRateSchedule;
+import dev.fettle.finetune.OptimizerKind;
 import dev.fettle.finetune.TrainingOptions;
 import dev.fettle.tensor.UserException;
 import org.jspecify.annotations.Nullable;
@@ -68,6 +69,14 @@ final class TrainingArguments {
       description = "Clip the gradient to this norm; 0 does not clip (default: 1).")
   double maxGradNorm = 1;
 
+  @Option(
+      names = "--optim",
+      paramLabel = "NAME",
+      description =
+          "adamw_torch, or adamw_8bit with moments in 8 bits: a quarter of the optimizer's memory"
+              + " (default: adamw_torch).")
+  String optim = "adamw_torch";
+
   @Option(names = "--adam-beta1", paramLabel = "X", description = "AdamW (default: 0.9).")
   double adamBeta1 = 0.9;
 
@@ -116,6 +125,7 @@ final class TrainingArguments {
         .learningRate(learningRate)
         .lrScheduler(LearningRateSchedule.Shape.parse(lrScheduler))
         .warmupSteps(warmup())
+        .optim(OptimizerKind.parse(optim))
         .adam(adamBeta1, adamBeta2, adamEpsilon)
         .weightDecay(weightDecay)
         .maxGradNorm(maxGradNorm)

@@ -109,7 +109,7 @@ public final class Finetune {
     List<Parameter> trained = adapter == null ? model.baseParameters() : adapter.parameters();
     History history = new History();
     try (FlatParameters parameters = new FlatParameters(trained, model.computeDtype());
-        AdamW optimizer = new AdamW(parameters, request.options())) {
+        Optimizer optimizer = Optimizer.create(parameters, request.options())) {
       OutputFolder output = new OutputFolder(request, model, adapter);
       TrainingState state =
           new TrainingState(request.output(), parameters, optimizer, output.settings(), history);
@@ -132,7 +132,13 @@ public final class Finetune {
               new Checkpoints(state, output, history),
               listener);
       boolean interrupted = trainer.run();
-      RunRecord record = record(history, trainer, parameters.values().elements(), interrupted);
+      RunRecord record =
+          record(
+              history,
+              trainer,
+              parameters.values().elements(),
+              optimizer.stateBytes(),
+              interrupted);
       if (!interrupted) {
         output.writeFinal(record);
       }
@@ -187,7 +193,11 @@ public final class Finetune {
   }
 
   private RunRecord record(
-      History history, Trainer trainer, long trainedParameters, boolean interrupted) {
+      History history,
+      Trainer trainer,
+      long trainedParameters,
+      long optimizerStateBytes,
+      boolean interrupted) {
     ValidationLoss best = history.best();
     return new RunRecord(
         history.losses(),
@@ -198,6 +208,7 @@ public final class Finetune {
         trainer.seconds(),
         ProcessMemory.peakResident(),
         trainedParameters,
+        optimizerStateBytes,
         request.output(),
         interrupted);
   }

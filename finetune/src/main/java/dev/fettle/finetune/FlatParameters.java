@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 /// All trained parameters, and their gradients, in two contiguous float32 buffers, matrices before
 /// vectors, so that the optimizer is a handful of operations however many parameters there are.
 public final class FlatParameters implements AutoCloseable {
+  /// Elements squared at a time: bounds the temporary memory.
+  private static final long CHUNK = 1L << 24;
+
   private final Scope scope = Scope.detached();
   private final List<Parameter> parameters;
   private final Tensor values;
@@ -53,6 +56,36 @@ public final class FlatParameters implements AutoCloseable {
   void valuesChanged() {
     if (shadow != null) {
       shadow.copyInPlace(values);
+    }
+  }
+
+  /// The Euclidean norm of all gradients together.
+  public double gradNorm() {
+    double squares = 0;
+    for (long from = 0; from < grads.elements(); from += CHUNK) {
+      try (Scope local = Scope.open()) {
+        Tensor g = grads.narrow(0, from, Math.min(CHUNK, grads.elements() - from));
+        squares += g.mul(g).sum().item();
+      }
+    }
+    return Math.sqrt(squares);
+  }
+
+  /// Scales the gradients so that their norm is at most `maxNorm`, as
+  /// `torch.nn.utils.clip_grad_norm_`; 0 does not clip.
+  public void clipGrads(double norm, double maxNorm) {
+    double factor = maxNorm / (norm + 1e-6);
+    if (maxNorm > 0 && factor < 1) {
+      grads.mulInPlace(factor);
+    }
+  }
+
+  /// Multiplies the matrices.
+  void decay(double factor) {
+    if (factor != 1 && matrixElements > 0) {
+      try (Scope local = Scope.open()) {
+        values.narrow(0, 0, matrixElements).mulInPlace(factor);
+      }
     }
   }
 

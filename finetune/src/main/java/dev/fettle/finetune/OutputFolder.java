@@ -155,6 +155,7 @@ final class OutputFolder {
     json.put("tokens_per_second", record.tokensPerSecond());
     json.put("peak_resident_bytes", record.peakResidentBytes());
     json.put("trained_parameters", record.trainedParameters());
+    json.put("optimizer_state_bytes", record.optimizerStateBytes());
     json.set("history", History.of(record).toJson());
     return json;
   }

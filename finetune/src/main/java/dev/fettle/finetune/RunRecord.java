@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 /// @param seconds of training in this process, without loading and evaluation
 /// @param peakResidentBytes of the process
 /// @param trainedParameters values that were trained
+/// @param optimizerStateBytes what the optimizer remembers of earlier steps
 /// @param output folder of the result
 /// @param interrupted whether it stopped early on request; it can be resumed
 public record RunRecord(
@@ -26,6 +27,7 @@ public record RunRecord(
     double seconds,
     long peakResidentBytes,
     long trainedParameters,
+    long optimizerStateBytes,
     Path output,
     boolean interrupted) {
 

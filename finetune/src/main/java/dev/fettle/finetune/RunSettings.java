@@ -43,6 +43,7 @@ final class RunSettings {
     json.put("learning_rate", options.learningRate());
     json.put("lr_scheduler", options.lrScheduler().text());
     json.put("warmup_steps", options.warmupSteps());
+    json.put("optim", options.optim().text());
     json.put("adam_beta1", options.adamBeta1());
     json.put("adam_beta2", options.adamBeta2());
     json.put("adam_epsilon", options.adamEpsilon());

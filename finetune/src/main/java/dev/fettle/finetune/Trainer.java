@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 final class Trainer {
   private final CausalLm model;
   private final FlatParameters parameters;
-  private final AdamW optimizer;
+  private final Optimizer optimizer;
   private final TrainingOptions options;
   private final LearningRateSchedule schedule;
   private final Dataset train;
@@ -46,7 +46,7 @@ final class Trainer {
   Trainer(
       CausalLm model,
       FlatParameters parameters,
-      AdamW optimizer,
+      Optimizer optimizer,
       TrainingOptions options,
       TrainingData data,
       boolean recompute,
@@ -127,9 +127,9 @@ final class Trainer {
                     1.0 / targets, recompute, options.seed() * 0x9E3779B97F4A7C15L + first + i));
       }
     }
-    double norm = optimizer.gradNorm();
+    double norm = parameters.gradNorm();
     requireFinite(loss, norm, step + 1);
-    optimizer.clip(norm, options.maxGradNorm());
+    parameters.clipGrads(norm, options.maxGradNorm());
     double rate = schedule.at(step);
     optimizer.step(rate);
     return new StepResult(loss / targets, norm, rate);

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// @param learningRate at the peak
 /// @param lrScheduler constant unless set (transformers: linear)
 /// @param warmupSteps steps of linear warm-up; transformers' `warmup_ratio` is turned into this
+/// @param optim which optimizer; its state is in float32 unless set
 /// @param adamBeta1 decay of the first moment
 /// @param adamBeta2 decay of the second moment
 /// @param adamEpsilon added to the root of the second moment
@@ -34,6 +35,7 @@ public record TrainingOptions(
     double learningRate,
     LearningRateSchedule.Shape lrScheduler,
     int warmupSteps,
+    OptimizerKind optim,
     double adamBeta1,
     double adamBeta2,
     double adamEpsilon,
@@ -103,6 +105,7 @@ public record TrainingOptions(
     private double learningRate = 2e-4;
     private LearningRateSchedule.Shape lrScheduler = LearningRateSchedule.Shape.CONSTANT;
     private int warmupSteps;
+    private OptimizerKind optim = OptimizerKind.ADAMW_TORCH;
     private double adamBeta1 = 0.9;
     private double adamBeta2 = 0.999;
     private double adamEpsilon = 1e-8;
@@ -148,6 +151,11 @@ public record TrainingOptions(
 
     public Builder warmupSteps(int value) {
       warmupSteps = value;
+      return this;
+    }
+
+    public Builder optim(OptimizerKind value) {
+      optim = value;
       return this;
     }
 
@@ -203,6 +211,7 @@ public record TrainingOptions(
           learningRate,
           lrScheduler,
           warmupSteps,
+          optim,
           adamBeta1,
           adamBeta2,
           adamEpsilon,

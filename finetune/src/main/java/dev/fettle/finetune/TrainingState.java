@@ -36,7 +36,7 @@ final class TrainingState {
 
   private final Path output;
   private final FlatParameters parameters;
-  private final AdamW optimizer;
+  private final Optimizer optimizer;
   private final ObjectNode settings;
   private final History history;
 
@@ -45,7 +45,7 @@ final class TrainingState {
   TrainingState(
       Path output,
       FlatParameters parameters,
-      AdamW optimizer,
+      Optimizer optimizer,
       ObjectNode settings,
       History history) {
     this.output = output;
@@ -109,8 +109,7 @@ final class TrainingState {
   private SequencedMap<String, Tensor> flatTensors() {
     SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
     tensors.put("parameters", parameters.values());
-    tensors.put("exp_avg", optimizer.firstMoments());
-    tensors.put("exp_avg_sq", optimizer.secondMoments());
+    tensors.putAll(optimizer.state());
     return tensors;
   }
 

@@ -69,7 +69,7 @@ class LossesTest {
         AdapterFolder start = AdapterFolder.open(Golden.path("lora-start"));
         LoraAdapter adapter = LoraAdapter.attach(model, start);
         FlatParameters parameters = new FlatParameters(adapter.parameters(), DType.F32);
-        AdamW optimizer = new AdamW(parameters, options)) {
+        Optimizer optimizer = Optimizer.create(parameters, options)) {
       Trainer trainer =
           new Trainer(
               model,

@@ -223,7 +223,7 @@ class ResumeTest {
   }
 
   /// Asks to stop after a step.
-  private static class StopAfter implements TrainingListener {
+  static class StopAfter implements TrainingListener {
     private final int last;
     private int step;
 

@@ -23,7 +23,12 @@ final class TinyModel {
 
   /// Writes the model folder.
   static Path write(Path folder) throws IOException {
-    ObjectNode config = config();
+    return write(folder, 16);
+  }
+
+  /// @param width of the hidden states; feed-forward layers are half as wide again
+  static Path write(Path folder, int width) throws IOException {
+    ObjectNode config = config(width);
     ModelConfig parsed = ModelConfig.parse(config, "tiny");
     Random random = new Random(11);
     List<TensorInfo> plan = Architecture.of(parsed).tensors();
@@ -51,16 +56,16 @@ final class TinyModel {
     return file;
   }
 
-  private static ObjectNode config() {
+  private static ObjectNode config(int width) {
     return Json.parse(
         """
-        {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 16,
-         "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
+        {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": %d,
+         "intermediate_size": %d, "num_hidden_layers": 2, "num_attention_heads": 2,
          "num_key_value_heads": 1, "vocab_size": %d, "max_position_embeddings": 64,
          "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu",
          "tie_word_embeddings": true, "eos_token_id": 0, "torch_dtype": "float32"}
         """
-            .formatted(WORDS),
+            .formatted(width, width * 3 / 2, WORDS),
         "tiny");
   }
 
