@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.quantize.observe;
+
+import org.jspecify.annotations.NullMarked;
