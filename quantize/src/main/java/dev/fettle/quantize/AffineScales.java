@@ -6,6 +6,7 @@ import dev.fettle.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /// The scales and zero points of a matrix while they are being chosen, for algorithms that do not
@@ -107,6 +108,28 @@ public final class AffineScales {
     }
     parameters[index] = stored;
     return stored;
+  }
+
+  /// Sets every scale from the smallest and largest of its weights, as round to nearest does.
+  ///
+  /// @param weight F32 `[out, in]`, finite
+  public void fit(HostTensor weight) {
+    float[] min = new float[parameters.length];
+    float[] max = new float[parameters.length];
+    Arrays.fill(min, Float.POSITIVE_INFINITY);
+    Arrays.fill(max, Float.NEGATIVE_INFINITY);
+    long columns = shape.dim(1);
+    for (long row = 0; row < shape.dim(0); row++) {
+      for (long column = 0; column < columns; column++) {
+        float value = weight.data().get(HostTensor.F32_LAYOUT, 4 * (row * columns + column));
+        int at = index(row, column);
+        min[at] = Math.min(min[at], value);
+        max[at] = Math.max(max[at], value);
+      }
+    }
+    for (int i = 0; i < min.length; i++) {
+      set(i, min[i], max[i]);
+    }
   }
 
   /// The parameters that were set.

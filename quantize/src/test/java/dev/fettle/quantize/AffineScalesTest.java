@@ -10,7 +10,6 @@ import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -37,7 +36,7 @@ class AffineScalesTest {
     HostTensor weight = weight(DType.BF16);
     AffineTensor expected = (AffineTensor) Quantizer.quantize(weight, scheme);
     AffineScales scales = new AffineScales("w", weight.shape(), DType.BF16, scheme, Arena.ofAuto());
-    setRanges(scales, weight.toFloats());
+    scales.fit(HostTensor.of(weight.toFloats(), ROWS, COLUMNS));
     AffineTensor found = scales.round(weight, Arena.ofAuto());
     assertEqual(found, expected);
     float[] values = dequantized(expected);
@@ -64,22 +63,6 @@ class AffineScalesTest {
       values[i] = (float) random.nextGaussian() + (i % COLUMNS < 32 ? 3 : 0);
     }
     return TestWeights.of(values, dtype, ROWS, COLUMNS);
-  }
-
-  private static void setRanges(AffineScales scales, float[] values) {
-    int count = scales.rows() * scales.columns();
-    float[] min = new float[count];
-    float[] max = new float[count];
-    Arrays.fill(min, Float.POSITIVE_INFINITY);
-    Arrays.fill(max, Float.NEGATIVE_INFINITY);
-    for (int i = 0; i < values.length; i++) {
-      int at = scales.index(i / COLUMNS, i % COLUMNS);
-      min[at] = Math.min(min[at], values[i]);
-      max[at] = Math.max(max[at], values[i]);
-    }
-    for (int i = 0; i < count; i++) {
-      scales.set(i, min[i], max[i]);
-    }
   }
 
   private static void assertEqual(AffineTensor found, AffineTensor expected) {

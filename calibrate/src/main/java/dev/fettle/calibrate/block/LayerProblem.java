@@ -1,0 +1,36 @@
+package dev.fettle.calibrate.block;
+
+import dev.fettle.quantize.AffineScales;
+import dev.fettle.quantize.Scheme;
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.HostTensor;
+import java.lang.foreign.SegmentAllocator;
+
+/// A weight to put on an integer grid.
+///
+/// @param name module path, such as `model.layers.0.mlp.up_proj`
+/// @param weight F32 `[out, in]`, finite, in native memory; read only
+/// @param storedDtype dtype of the weight in the checkpoint, and of the scales
+/// @param allocator where the result goes
+public record LayerProblem(
+    String name,
+    HostTensor weight,
+    DType storedDtype,
+    Scheme.Affine scheme,
+    SegmentAllocator allocator) {
+
+  public int rows() {
+    return Math.toIntExact(weight.shape().dim(0));
+  }
+
+  public int columns() {
+    return Math.toIntExact(weight.shape().dim(1));
+  }
+
+  /// Scales that are not set yet.
+  ///
+  /// @throws dev.fettle.tensor.UserException if the granularity does not fit the weight
+  public AffineScales newScales() {
+    return new AffineScales(name + ".weight", weight.shape(), storedDtype, scheme, allocator);
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.calibrate.gptq;
+
+import org.jspecify.annotations.NullMarked;
