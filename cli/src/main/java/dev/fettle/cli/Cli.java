@@ -65,7 +65,7 @@ final class Cli {
   static CommandLine commandLine(Console console) {
     CommandLine line = new CommandLine(new Fettle());
     for (Verb verb : Verbs.inDataFlowOrder(console)) {
-      line.addSubcommand(verb);
+      line.addSubcommand(verb.commandLine());
     }
     line.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     line.setUsageHelpWidth(console.width());
@@ -94,9 +94,13 @@ final class Cli {
     if (unmatched.getUnmatched().isEmpty()) {
       return message(e);
     }
-    boolean verb = line.getParent() == null && !unmatched.isUnknownOption();
+    boolean verb = !line.getSubcommands().isEmpty() && !unmatched.isUnknownOption();
     String what =
-        verb ? "unknown verb '" + unmatched.getUnmatched().getFirst() + "'" : message(unmatched);
+        verb
+            ? (line.getParent() == null ? "unknown verb '" : "unknown topic '")
+                + unmatched.getUnmatched().getFirst()
+                + "'"
+            : message(unmatched);
     List<String> suggestions = unmatched.getSuggestions();
     return suggestions.isEmpty()
         ? what
@@ -141,7 +145,10 @@ final class Cli {
   }
 
   private static boolean wantsStackTrace(ParseResult parsed) {
-    ParseResult verb = parsed.hasSubcommand() ? parsed.subcommand() : parsed;
+    ParseResult verb = parsed;
+    while (verb.hasSubcommand()) {
+      verb = verb.subcommand();
+    }
     return verb.hasMatchedOption("--stack-trace") || System.getenv("FETTLE_DEBUG") != null;
   }
 

@@ -3,6 +3,7 @@ package dev.fettle.cli;
 import dev.fettle.checkpoint.Json;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -35,6 +36,11 @@ abstract class Verb implements Callable<Integer> {
   ///
   /// @return the answer as the object that `--json` prints
   abstract Answer run(Console console);
+
+  /// The verb as a command, with the verbs below it.
+  CommandLine commandLine() {
+    return new CommandLine(this);
+  }
 
   @Override
   public final Integer call() {

@@ -9,6 +9,7 @@ final class Verbs {
   static List<Verb> inDataFlowOrder(Console console) {
     return List.of(
         new DemoVerb(console),
+        new ExplainVerb(console),
         new InspectVerb(console),
         new QuantizeVerb(console),
         new FinetuneVerb(console),

@@ -25,11 +25,16 @@ public final class HtmlReport {
     page.element("title", report.title()).newline().style(stylesheet()).close().newline();
     page.open("body").open("main").newline();
     page.open("header").element("h1", report.title());
-    page.element("p", report.summary(), "class", "summary");
+    if (!report.summary().isEmpty()) {
+      page.element("p", report.summary(), "class", "summary");
+    }
     facts(report.facts(), page);
     page.close().newline();
     for (Section section : report.sections()) {
-      page.open("section").element("h2", section.heading());
+      page.open("section");
+      if (!section.heading().isEmpty()) {
+        page.element("h2", section.heading());
+      }
       body(section, page);
       page.close().newline();
     }
@@ -67,6 +72,14 @@ public final class HtmlReport {
       case Section.Histogram histogram -> {
         note(histogram.note(), page);
         BarPlot.draw(histogram, page);
+      }
+      case Section.NumberLine line -> {
+        note(line.note(), page);
+        Diagrams.numberLine(line, page);
+      }
+      case Section.BitFields fields -> {
+        note(fields.note(), page);
+        Diagrams.bitFields(fields, page);
       }
     }
   }

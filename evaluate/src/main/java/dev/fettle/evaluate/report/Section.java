@@ -168,4 +168,27 @@ public sealed interface Section {
   }
 
   record Answer(String text, boolean correct) {}
+
+  /// A line with real numbers above and the integers that stand for them below.
+  ///
+  /// @param upper name of what stands above, `lower` of what stands below
+  record NumberLine(String heading, String note, String upper, String lower, List<LineMark> marks)
+      implements Section {
+    public NumberLine {
+      marks = List.copyOf(marks);
+    }
+  }
+
+  /// @param at where on the line
+  record LineMark(double at, String above, String below) {}
+
+  /// The bits of numbers in floating-point formats, box by box.
+  record BitFields(String heading, String note, List<BitRow> rows) implements Section {
+    public BitFields {
+      rows = List.copyOf(rows);
+    }
+  }
+
+  /// Binary digits of the three fields.
+  record BitRow(String name, String sign, String exponent, String mantissa) {}
 }

@@ -30,6 +30,27 @@ final class SectionJson {
         histogram.counts().forEach(counts::add);
       }
       case Section.Answers answers -> answers(answers, node);
+      case Section.NumberLine line -> {
+        ArrayNode marks = node.put("kind", "number_line").putArray("marks");
+        line.marks()
+            .forEach(mark ->
+                marks
+                    .addObject()
+                    .put("at", mark.at())
+                    .put(line.upper(), mark.above())
+                    .put(line.lower(), mark.below()));
+      }
+      case Section.BitFields fields -> {
+        ArrayNode rows = node.put("kind", "bit_fields").putArray("rows");
+        fields
+            .rows()
+            .forEach(row ->
+                rows.addObject()
+                    .put("name", row.name())
+                    .put("sign", row.sign())
+                    .put("exponent", row.exponent())
+                    .put("mantissa", row.mantissa()));
+      }
     }
   }
 

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.quantize.explain;
+
+import org.jspecify.annotations.NullMarked;
