@@ -8,8 +8,7 @@ import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
-import dev.fettle.quantize.QuantizedTensor;
-import dev.fettle.quantize.bitsandbytes.BitsAndBytesLayout;
+import dev.fettle.quantize.QuantizedWeights;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
@@ -36,6 +35,7 @@ public final class Merge {
   private final @Nullable DType dtype;
   private final double sign;
   private final Set<String> targets;
+  private final QuantizedWeights packed;
 
   private Merge(
       CheckpointFolder base, AdapterFolder adapter, @Nullable DType dtype, boolean unmerge) {
@@ -43,6 +43,7 @@ public final class Merge {
     this.adapter = adapter;
     this.dtype = dtype;
     this.sign = unmerge ? -1 : 1;
+    this.packed = QuantizedWeights.of(base);
     List<String> paths =
         Architecture.of(base.config()).linears().stream().map(LinearModule::name).toList();
     this.targets = new HashSet<>(adapter.config().targetModules().select(paths));
@@ -81,6 +82,7 @@ public final class Merge {
   private MergeReport write(Path output, MergeListener onTensor) {
     ObjectNode config = base.configJson();
     config.remove("quantization_config");
+    config.remove("fettle");
     List<TensorInfo> plan = plan();
     if (dtype != null) {
       config.put(config.has("dtype") ? "dtype" : "torch_dtype", dtype.torchName());
@@ -106,8 +108,8 @@ public final class Merge {
     for (TensorInfo expected : Architecture.of(base.config()).tensors()) {
       String name = expected.name();
       DType stored =
-          BitsAndBytesLayout.isQuantized(base, name)
-              ? BitsAndBytesLayout.read(base, name).originalDtype()
+          packed.isQuantized(name)
+              ? packed.read(name, expected.shape()).originalDtype()
               : base.tensor(name).dtype();
       plan.add(new TensorInfo(name, dtype == null ? stored : dtype, expected.shape()));
     }
@@ -119,7 +121,7 @@ public final class Merge {
     String path = info.name().replaceFirst("\\.weight$", "");
     boolean target = targets.contains(path);
     if (!target
-        && !BitsAndBytesLayout.isQuantized(base, info.name())
+        && !packed.isQuantized(info.name())
         && base.tensor(info.name()).dtype() == info.dtype()) {
       writer.write(info.name(), base.tensor(info.name()));
       return false;
@@ -145,9 +147,8 @@ public final class Merge {
     Shape shape = info.shape();
     Tensor floats = Tensors.empty(DType.F32, shape.toArray());
     MemorySegment target = floats.segment();
-    if (BitsAndBytesLayout.isQuantized(base, info.name())) {
-      QuantizedTensor packed = BitsAndBytesLayout.read(base, info.name());
-      packed.dequantize(DType.F32, target);
+    if (packed.isQuantized(info.name())) {
+      packed.read(info.name(), shape).dequantize(DType.F32, target);
     } else {
       HostTensor stored = base.tensor(info.name());
       Casts.toFloat(stored, target);

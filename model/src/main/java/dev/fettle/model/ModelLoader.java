@@ -8,9 +8,9 @@ import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
 import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.quantize.QuantizedWeights;
 import dev.fettle.quantize.Quantizer;
 import dev.fettle.quantize.Scheme;
-import dev.fettle.quantize.bitsandbytes.BitsAndBytesLayout;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
@@ -30,6 +30,7 @@ final class ModelLoader {
   private final ModelConfig config;
   private final DType compute;
   private final Scratch scratch;
+  private final QuantizedWeights packedWeights;
   private final Scope weights = Scope.detached();
   private final Arena packed = Arena.ofShared();
   private final List<Parameter> parameters = new ArrayList<>();
@@ -40,6 +41,7 @@ final class ModelLoader {
     this.options = options;
     this.config = checkpoint.config();
     this.compute = ComputeDType.choose(checkpoint, options.computeDtype());
+    this.packedWeights = QuantizedWeights.of(checkpoint);
     this.scratch = new Scratch(compute);
   }
 
@@ -111,9 +113,7 @@ final class ModelLoader {
   static void check(CheckpointFolder checkpoint) {
     Architecture.of(checkpoint.config())
         .check(
-            checkpoint,
-            name -> BitsAndBytesLayout.isQuantized(checkpoint, name),
-            checkpoint.path().toString());
+            checkpoint, QuantizedWeights.of(checkpoint)::isQuantized, checkpoint.path().toString());
   }
 
   private CausalLm assemble() {
@@ -190,19 +190,13 @@ final class ModelLoader {
   private Weight linearWeight(LinearModule module) {
     String name = module.weightName();
     Scheme scheme = options.quantizeOnLoad();
-    if (BitsAndBytesLayout.isQuantized(checkpoint, name)) {
+    if (packedWeights.isQuantized(name)) {
       if (options.trainable()) {
         throw new UserException(
             "Model %s is quantized ('%s' is packed), so its weights cannot all be trained; use LoRA, or start from the unquantized model."
                 .formatted(checkpoint.path(), name));
       }
-      QuantizedTensor stored = BitsAndBytesLayout.read(checkpoint, name);
-      if (!stored.shape().equals(module.weightShape())) {
-        throw new UserException(
-            "Quantized tensor '%s' in %s has shape %s, but config.json demands %s."
-                .formatted(name, checkpoint.path(), stored.shape(), module.weightShape()));
-      }
-      return new Weight.Quantized(stored);
+      return new Weight.Quantized(packedWeights.read(module));
     }
     return scheme == null ? plainWeight(name) : quantized(name, scheme);
   }

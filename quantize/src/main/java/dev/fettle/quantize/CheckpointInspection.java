@@ -4,9 +4,6 @@ import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.CheckpointFolder;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.TensorInfo;
-import dev.fettle.quantize.bitsandbytes.BitsAndBytesLayout;
-import dev.fettle.tensor.Shape;
-import dev.fettle.tensor.UserException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -26,13 +23,13 @@ public record CheckpointInspection(Architecture architecture, List<StoredWeight>
   ///   or the architecture is not supported
   public static CheckpointInspection of(CheckpointFolder folder) {
     Architecture architecture = Architecture.of(folder.config());
-    architecture.check(
-        folder, name -> BitsAndBytesLayout.isQuantized(folder, name), folder.path().toString());
+    QuantizedWeights packed = QuantizedWeights.of(folder);
+    architecture.check(folder, packed::isQuantized, folder.path().toString());
     List<StoredWeight> weights = new ArrayList<>();
     Set<String> seen = new HashSet<>();
     for (LinearModule linear : architecture.linears()) {
-      if (BitsAndBytesLayout.isQuantized(folder, linear.weightName())) {
-        weights.add(quantized(folder, linear, seen));
+      if (packed.isQuantized(linear.weightName())) {
+        weights.add(quantized(folder, packed, linear, seen));
       }
     }
     for (TensorInfo info : folder.infos().values()) {
@@ -44,22 +41,17 @@ public record CheckpointInspection(Architecture architecture, List<StoredWeight>
   }
 
   private static StoredWeight quantized(
-      CheckpointFolder folder, LinearModule linear, Set<String> seen) {
+      CheckpointFolder folder, QuantizedWeights packed, LinearModule linear, Set<String> seen) {
     String name = linear.weightName();
-    QuantizedTensor tensor = BitsAndBytesLayout.read(folder, name);
-    Shape demanded = linear.weightShape();
-    if (!tensor.shape().equals(demanded)) {
-      throw new UserException(
-          "Quantized tensor '%s' in %s has shape %s, but config.json demands %s."
-              .formatted(name, folder.path(), tensor.shape(), demanded));
-    }
+    QuantizedTensor tensor = packed.read(linear);
+    String stored = folder.infos().containsKey(name) ? name : packed.parts(name).getFirst();
     long bytes = 0;
-    for (String part : BitsAndBytesLayout.parts(folder, name)) {
+    for (String part : packed.parts(name)) {
       bytes += info(folder, part).bytes();
       seen.add(part);
     }
     return new StoredWeight(
-        name, tensor.shape(), info(folder, name).dtype(), tensor.scheme(), bytes);
+        name, tensor.shape(), info(folder, stored).dtype(), tensor.scheme(), bytes);
   }
 
   private static TensorInfo info(CheckpointFolder folder, String name) {

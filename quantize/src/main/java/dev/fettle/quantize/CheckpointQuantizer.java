@@ -3,12 +3,13 @@ package dev.fettle.quantize;
 import dev.fettle.checkpoint.CheckpointFolder;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.TensorInfo;
-import dev.fettle.quantize.bitsandbytes.BitsAndBytesLayout;
+import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.MappedPages;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +17,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
-import tools.jackson.databind.node.ObjectNode;
+import org.jspecify.annotations.Nullable;
 
 /// Quantizes the linear layers of a model folder into another, one tensor after the other: the
 /// input is mapped, and at any time only one quantized weight is in memory.
@@ -25,12 +26,24 @@ public final class CheckpointQuantizer {
   private static final Pattern LINEAR = Pattern.compile("model\\.layers\\.\\d+\\..*_proj\\.weight");
 
   private final Supplier<Arena> arenas;
+  private final QuantizeOptions options;
+  private final WeightQuantizer quantizer;
+  private final TensorTransform transform;
 
   /// @param arenas makes the memory of one tensor; must be accessible from any thread
-  CheckpointQuantizer(Supplier<Arena> arenas) {
+  CheckpointQuantizer(
+      Supplier<Arena> arenas,
+      QuantizeOptions options,
+      WeightQuantizer quantizer,
+      TensorTransform transform) {
     this.arenas = arenas;
+    this.options = options;
+    this.quantizer = quantizer;
+    this.transform = transform;
   }
 
+  /// Rounds to nearest.
+  ///
   /// @param model a folder with unquantized weights
   /// @param output a folder that does not exist yet
   /// @param onTensor told about each weight as it is done
@@ -38,11 +51,24 @@ public final class CheckpointQuantizer {
   ///   weight is not finite, or the output cannot be written; nothing is left at `output` then
   public static QuantizeReport quantize(
       Path model, Path output, QuantizeOptions options, Consumer<TensorReport> onTensor) {
-    return new CheckpointQuantizer(Arena::ofShared).run(model, output, options, onTensor);
+    return quantize(
+        model, output, options, WeightQuantizer.roundToNearest(), TensorTransform.none(), onTensor);
   }
 
-  QuantizeReport run(
-      Path model, Path output, QuantizeOptions options, Consumer<TensorReport> onTensor) {
+  /// As the other `quantize`, with integers that `quantizer` chooses for weights that `transform`
+  /// may have changed.
+  public static QuantizeReport quantize(
+      Path model,
+      Path output,
+      QuantizeOptions options,
+      WeightQuantizer quantizer,
+      TensorTransform transform,
+      Consumer<TensorReport> onTensor) {
+    return new CheckpointQuantizer(Arena::ofShared, options, quantizer, transform)
+        .run(model, output, onTensor);
+  }
+
+  QuantizeReport run(Path model, Path output, Consumer<TensorReport> onTensor) {
     long start = System.nanoTime();
     CheckpointWriter.checkTarget(output, options.overwrite());
     try (CheckpointFolder source = CheckpointFolder.open(model)) {
@@ -50,96 +76,68 @@ public final class CheckpointQuantizer {
         throw new UserException(
             "Model " + model + " is quantized already; start from its unquantized weights.");
       }
-      List<TensorInfo> plan = plan(source, options);
+      FolderPlan plan = FolderPlan.of(source, options);
       try (CheckpointWriter writer =
           CheckpointWriter.create(
               output,
-              configJson(source, options),
-              plan,
+              plan.configJson(source, options),
+              plan.tensors(),
               source.companionFiles(),
               options.overwrite())) {
         List<TensorReport> reports = new ArrayList<>();
         for (TensorInfo info : source.infos().values()) {
-          if (isQuantized(info, options)) {
-            TensorReport report = writeQuantized(source, info, options.scheme(), writer);
+          @Nullable Scheme scheme = plan.schemeOf(info);
+          if (scheme == null) {
+            writePlain(source, info, plan, writer);
+          } else {
+            TensorReport report = writeQuantized(source, info, scheme, plan, writer);
             reports.add(report);
             onTensor.accept(report);
-          } else {
-            writer.write(info.name(), source.tensor(info.name()));
           }
           MappedPages.release(source.tensor(info.name()).data());
         }
         writer.commit();
-        return report(source, plan, reports, options.scheme(), start);
+        return report(source, plan.tensors(), reports, start);
       }
     }
   }
 
-  private static List<TensorInfo> plan(CheckpointFolder source, QuantizeOptions options) {
-    List<TensorInfo> plan = new ArrayList<>();
-    int quantized = 0;
-    for (TensorInfo info : source.infos().values()) {
-      if (isQuantized(info, options)) {
-        plan.addAll(
-            BitsAndBytesLayout.plan(info.name(), info.shape(), info.dtype(), options.scheme()));
-        quantized++;
-      } else {
-        plan.add(info);
+  private void writePlain(
+      CheckpointFolder source, TensorInfo info, FolderPlan plan, CheckpointWriter writer) {
+    try (Arena arena = arenas.get()) {
+      HostTensor tensor = transform.transform(info.name(), source.tensor(info.name()), arena);
+      DType target = plan.plainDType(info);
+      if (target != tensor.dtype()) {
+        tensor = cast(tensor, target, arena);
       }
+      writer.write(info.name(), tensor);
     }
-    if (quantized == 0) {
-      throw new UserException(
-          "Model "
-              + source.path()
-              + " has no linear layer to quantize: no matrix is named"
-              + " model.layers.N.*_proj.weight"
-              + skipped(options)
-              + ".");
-    }
-    return plan;
   }
 
-  private static String skipped(QuantizeOptions options) {
-    return options.skipModules().isEmpty() ? "" : " apart from " + options.skipModules();
-  }
-
-  private static boolean isQuantized(TensorInfo info, QuantizeOptions options) {
-    if (info.shape().rank() != 2 || !LINEAR.matcher(info.name()).matches()) {
-      return false;
-    }
-    String module = info.name().substring(0, info.name().length() - ".weight".length());
-    return options.skipModules().stream()
-        .noneMatch(skip -> module.equals(skip) || module.endsWith("." + skip));
-  }
-
-  private static ObjectNode configJson(CheckpointFolder source, QuantizeOptions options) {
-    ObjectNode config = source.configJson();
-    config.set(
-        "quantization_config",
-        BitsAndBytesLayout.quantizationConfig(
-            options.scheme(), computeDtype(source, options), options.skipModules()));
-    return config;
-  }
-
-  private static DType computeDtype(CheckpointFolder source, QuantizeOptions options) {
-    DType wanted = options.computeDtype();
-    if (wanted != null) {
-      return wanted;
-    }
-    boolean wide =
-        source.infos().values().stream()
-            .anyMatch(info -> isQuantized(info, options) && info.dtype() == DType.F32);
-    return wide ? DType.F32 : DType.BF16;
+  private static HostTensor cast(HostTensor tensor, DType target, Arena arena) {
+    MemorySegment floats = arena.allocate(4 * tensor.elements(), 64);
+    Casts.toFloat(tensor, floats);
+    MemorySegment out = arena.allocate(tensor.elements() * target.bytes(), 64);
+    Casts.fromFloat(floats, tensor.elements(), target, out);
+    return new HostTensor(target, tensor.shape(), out);
   }
 
   private TensorReport writeQuantized(
-      CheckpointFolder source, TensorInfo info, Scheme scheme, CheckpointWriter writer) {
+      CheckpointFolder source,
+      TensorInfo info,
+      Scheme scheme,
+      FolderPlan plan,
+      CheckpointWriter writer) {
     try (Arena arena = arenas.get()) {
-      HostTensor weight = source.tensor(info.name());
-      QuantizedTensor quantized = Quantizer.quantize(info.name(), weight, scheme, arena);
+      HostTensor weight = transform.transform(info.name(), source.tensor(info.name()), arena);
+      if (options.nanPolicy() == NanPolicy.ZERO) {
+        weight = NonFinite.zeroed(weight, arena);
+      }
+      QuantizedTensor quantized =
+          quantizer.quantize(FolderLayout.module(info.name()), weight, scheme, arena);
       long bytes = 0;
       for (Map.Entry<String, HostTensor> part :
-          BitsAndBytesLayout.tensors(info.name(), quantized).entrySet()) {
+          plan.layout().tensors(info.name(), quantized, options).entrySet()) {
         writer.write(part.getKey(), part.getValue());
         bytes += part.getValue().byteSize();
       }
@@ -147,6 +145,7 @@ public final class CheckpointQuantizer {
           info.name(),
           info.shape(),
           info.dtype(),
+          scheme,
           info.bytes(),
           bytes,
           8.0 * bytes / info.shape().elements(),
@@ -154,12 +153,13 @@ public final class CheckpointQuantizer {
     }
   }
 
-  private static QuantizeReport report(
-      CheckpointFolder source,
-      List<TensorInfo> plan,
-      List<TensorReport> tensors,
-      Scheme scheme,
-      long start) {
+  /// Whether a tensor is the weight of a linear layer inside the decoder blocks.
+  static boolean isLinearWeight(TensorInfo info) {
+    return info.shape().rank() == 2 && LINEAR.matcher(info.name()).matches();
+  }
+
+  private QuantizeReport report(
+      CheckpointFolder source, List<TensorInfo> plan, List<TensorReport> tensors, long start) {
     long inputBytes = 0;
     long parameters = 0;
     for (TensorInfo info : source.infos().values()) {
@@ -170,9 +170,9 @@ public final class CheckpointQuantizer {
     long quantizedBytes = tensors.stream().mapToLong(TensorReport::outputBytes).sum();
     long quantized = tensors.stream().mapToLong(report -> report.shape().elements()).sum();
     return new QuantizeReport(
-        scheme,
+        options.scheme(),
         8.0 * outputBytes / parameters,
-        8.0 * quantizedBytes / quantized,
+        quantized == 0 ? 0 : 8.0 * quantizedBytes / quantized,
         (System.nanoTime() - start) / 1e9,
         inputBytes,
         outputBytes,

@@ -2,19 +2,96 @@ package dev.fettle.quantize;
 
 import dev.fettle.tensor.DType;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// How to quantize a checkpoint.
+/// What to quantize and how.
 ///
-/// @param scheme the number format of the linear layers
-/// @param computeDtype dtype the model should compute in, recorded in `config.json`; null is
-///   float32 for float32 weights and bfloat16 for 16-bit ones
+/// @param scheme number format of the linear layers
+/// @param moduleSchemes another format for some layers, by their full path
+/// @param activations how the layers' inputs are quantized, or null for weights only
+/// @param inputParameters calibrated parameters of static activations, by the layer's full path
+/// @param computeDtype F32, BF16 or F16; the dtype that later runs should compute in, recorded in
+///   `config.json` where the layout has a place for it; null is float32 for float32 weights and
+///   bfloat16 for 16-bit ones
 /// @param skipModules names of modules to leave as they are: a full path, or its last part such as
 ///   `down_proj`. Embeddings, norms and the output head are never quantized.
+/// @param nanPolicy what happens to weights that are not finite
 /// @param overwrite whether an output folder that already holds a model is replaced
 public record QuantizeOptions(
-    Scheme scheme, @Nullable DType computeDtype, List<String> skipModules, boolean overwrite) {
+    Scheme scheme,
+    Map<String, Scheme> moduleSchemes,
+    @Nullable ActivationQuantization activations,
+    Map<String, AffineParameters> inputParameters,
+    @Nullable DType computeDtype,
+    List<String> skipModules,
+    NanPolicy nanPolicy,
+    boolean overwrite) {
+  public QuantizeOptions {
+    moduleSchemes = Map.copyOf(moduleSchemes);
+    inputParameters = Map.copyOf(inputParameters);
+    skipModules = List.copyOf(skipModules);
+  }
+
+  /// Weights only, refusing what is not finite, into a new folder.
   public QuantizeOptions(Scheme scheme, @Nullable DType computeDtype, List<String> skipModules) {
-    this(scheme, computeDtype, skipModules, false);
+    this(scheme, Map.of(), null, Map.of(), computeDtype, skipModules, NanPolicy.REFUSE, false);
+  }
+
+  /// All linear layers to one scheme, weights only.
+  public static QuantizeOptions of(Scheme scheme) {
+    return new QuantizeOptions(scheme, null, List.of());
+  }
+
+  public QuantizeOptions withModuleSchemes(Map<String, Scheme> schemes) {
+    return new QuantizeOptions(
+        scheme,
+        schemes,
+        activations,
+        inputParameters,
+        computeDtype,
+        skipModules,
+        nanPolicy,
+        overwrite);
+  }
+
+  /// @param parameters by the layer's full path; empty for dynamic activations
+  public QuantizeOptions withActivations(
+      @Nullable ActivationQuantization wanted, Map<String, AffineParameters> parameters) {
+    return new QuantizeOptions(
+        scheme, moduleSchemes, wanted, parameters, computeDtype, skipModules, nanPolicy, overwrite);
+  }
+
+  public QuantizeOptions withNanPolicy(NanPolicy policy) {
+    return new QuantizeOptions(
+        scheme,
+        moduleSchemes,
+        activations,
+        inputParameters,
+        computeDtype,
+        skipModules,
+        policy,
+        overwrite);
+  }
+
+  public QuantizeOptions withOverwrite(boolean replace) {
+    return new QuantizeOptions(
+        scheme,
+        moduleSchemes,
+        activations,
+        inputParameters,
+        computeDtype,
+        skipModules,
+        nanPolicy,
+        replace);
+  }
+
+  /// The scheme of a linear layer, or null if it stays as it is.
+  ///
+  /// @param module full path
+  @Nullable Scheme schemeOf(String module) {
+    boolean skipped =
+        skipModules.stream().anyMatch(skip -> module.equals(skip) || module.endsWith("." + skip));
+    return skipped ? null : moduleSchemes.getOrDefault(module, scheme);
   }
 }

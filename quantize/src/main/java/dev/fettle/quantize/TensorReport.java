@@ -5,6 +5,7 @@ import dev.fettle.tensor.Shape;
 
 /// One quantized weight.
 ///
+/// @param scheme what it was quantized to
 /// @param inputBytes size before
 /// @param outputBytes size after, with scales and everything else stored for it
 /// @param bitsPerWeight `8 * outputBytes / elements`
@@ -12,6 +13,7 @@ public record TensorReport(
     String name,
     Shape shape,
     DType dtype,
+    Scheme scheme,
     long inputBytes,
     long outputBytes,
     double bitsPerWeight,

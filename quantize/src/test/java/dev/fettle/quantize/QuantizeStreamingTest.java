@@ -42,7 +42,12 @@ class QuantizeStreamingTest {
     MemoryMeter meter = new MemoryMeter();
     List<TensorReport> seen = new ArrayList<>();
     QuantizeReport report =
-        new CheckpointQuantizer(meter::arena).run(model, output, options(scheme), seen::add);
+        new CheckpointQuantizer(
+                meter::arena,
+                options(scheme),
+                WeightQuantizer.roundToNearest(),
+                TensorTransform.none())
+            .run(model, output, seen::add);
 
     long largest = 0;
     try (CheckpointFolder read = CheckpointFolder.open(output)) {
