@@ -52,8 +52,7 @@ public final class TrainingStep {
             LoraAdapter.attach(model, LoraConfig.of(RANK, 16, new TargetModules.AllLinear()), 1);
         FlatParameters parameters = new FlatParameters(adapter.parameters(), model.computeDtype());
         Optimizer optimizer =
-            Optimizer.create(
-                parameters, TrainingOptions.builder().maxSteps(steps + 1).build())) {
+            Optimizer.create(parameters, TrainingOptions.builder().maxSteps(steps + 1).build())) {
       double loading = seconds(start);
       double[] times = new double[steps];
       for (int step = 0; step <= steps; step++) {
@@ -66,11 +65,8 @@ public final class TrainingStep {
     }
   }
 
-  private static double step(CausalLm model,
-      FlatParameters parameters,
-      Optimizer optimizer,
-      boolean recompute,
-      int seed) {
+  private static double step(
+      CausalLm model, FlatParameters parameters, Optimizer optimizer, boolean recompute, int seed) {
     SplittableRandom random = new SplittableRandom(seed);
     int[][] ids = new int[BATCH][LENGTH];
     for (int[] row : ids) {

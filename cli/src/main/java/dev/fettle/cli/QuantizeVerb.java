@@ -1,12 +1,15 @@
 package dev.fettle.cli;
 
+import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.CheckpointQuantizer;
+import dev.fettle.quantize.NanPolicy;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.QuantizeReport;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -18,8 +21,9 @@ import picocli.CommandLine.Option;
     header = "Write a model in 4 or 8 bits; one tensor in memory at a time.",
     description =
         "The linear layers of the decoder blocks are quantized; embeddings, norms and output head keep"
-            + " their dtype. The result is a folder in bitsandbytes layout, which transformers loads.",
-    footer = "  fettle quantize --model MODEL --quant-type nf4 --double-quant --output MODEL-nf4")
+            + " their dtype. The result is a model folder that transformers loads: nf4, fp4 and llm.int8 in"
+            + " bitsandbytes' layout, integers and small floats in compressed-tensors'.",
+    footer = "  fettle quantize --model MODEL --scheme int4:sym:group=32 --output MODEL-int4")
 final class QuantizeVerb extends Verb {
   @Option(
       names = "--model",
@@ -46,6 +50,20 @@ final class QuantizeVerb extends Verb {
   @Nullable String computeDtype;
 
   @Option(
+      names = "--activations",
+      paramLabel = "SCHEME",
+      description =
+          "Quantize the layers' inputs too, so that 8-bit integers are multiplied: int8:sym:token finds"
+              + " each token's scale while computing.")
+  @Nullable String activations;
+
+  @Option(
+      names = "--nan-policy",
+      paramLabel = "POLICY",
+      description = "What to do with NaN and infinite weights: refuse or zero (default: refuse).")
+  String nanPolicy = "refuse";
+
+  @Option(
       names = "--skip-modules",
       split = ",",
       paramLabel = "NAME",
@@ -60,11 +78,14 @@ final class QuantizeVerb extends Verb {
   Answer run(Console console) {
     @Nullable Scheme scheme = schemes.scheme();
     if (scheme == null) {
-      throw usage("Say into which format: --quant-type nf4 or --load-in-8bit");
+      throw usage("Say into which format: --scheme, --quant-type or --load-in-8bit");
     }
     QuantizeOptions options =
         new QuantizeOptions(
-            scheme, computeDtype == null ? null : DType.parse(computeDtype), skipModules);
+                scheme, computeDtype == null ? null : DType.parse(computeDtype), skipModules)
+            .withActivations(
+                activations == null ? null : ActivationQuantization.parse(activations), Map.of())
+            .withNanPolicy(NanPolicy.parse(nanPolicy));
     QuantizeReport report;
     try (ProgressLine progress = new ProgressLine(console, "quantizing tensor", 0)) {
       int[] done = {0};

@@ -5,14 +5,24 @@ import dev.fettle.tensor.UserException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/// How linear layers are quantized; the names of transformers' `BitsAndBytesConfig`.
+/// How linear layers are quantized: any scheme by its text, or the names of transformers'
+/// `BitsAndBytesConfig`.
 final class SchemeOptions {
   private static final int DEFAULT_BLOCK_SIZE = 64;
 
   @Option(
+      names = "--scheme",
+      paramLabel = "SCHEME",
+      description =
+          "Number format and granularity of the linear layers: int8:sym:channel, int4:asym:group=128,"
+              + " uint8:asym:tensor, nf4:group=64:double, fp8_e4m3:channel, mxfp4, llm.int8, bfloat16, …"
+              + " (see: fettle explain scheme).")
+  @Nullable String schemeText;
+
+  @Option(
       names = "--quant-type",
-      paramLabel = "nf4",
-      description = "4-bit format of the linear layers: nf4.")
+      paramLabel = "TYPE",
+      description = "4-bit format of the linear layers: nf4 or fp4.")
   @Nullable String quantType;
 
   @Option(names = "--load-in-4bit", description = "The same as --quant-type nf4.")
@@ -32,7 +42,9 @@ final class SchemeOptions {
 
   @Option(
       names = "--load-in-8bit",
-      description = "8-bit integers, symmetric, one scale per output channel.")
+      description =
+          "The same as --scheme llm.int8: 8-bit integers, one scale per output channel, outlier columns in"
+              + " 16 bits.")
   boolean loadIn8bit;
 
   /// The scheme the options name, or null if they name none.
@@ -40,8 +52,17 @@ final class SchemeOptions {
   /// @throws UserException if they contradict each other
   @Nullable Scheme scheme() {
     boolean fourBit = loadIn4bit || quantType != null;
-    if (quantType != null && !quantType.equals("nf4")) {
-      throw new UserException("--quant-type is nf4, not '" + quantType + "'.");
+    if (schemeText != null) {
+      if (fourBit || loadIn8bit || doubleQuant || blockSize != null) {
+        throw new UserException(
+            "--scheme says everything itself; leave out --quant-type, --load-in-4bit, --load-in-8bit, --double-quant and --group-size.");
+      }
+      return Scheme.parse(schemeText);
+    }
+    if (quantType != null && !quantType.equals("nf4") && !quantType.equals("fp4")) {
+      throw new UserException(
+          "--quant-type is nf4 or fp4, not '%s'; other formats are chosen with --scheme."
+              .formatted(quantType));
     }
     if (fourBit && loadIn8bit) {
       throw new UserException("--load-in-8bit and a 4-bit format exclude each other; choose one.");
@@ -52,8 +73,10 @@ final class SchemeOptions {
     if (loadIn8bit) {
       return new Scheme.LlmInt8();
     }
-    return fourBit
-        ? new Scheme.Nf4(blockSize == null ? DEFAULT_BLOCK_SIZE : blockSize, doubleQuant)
-        : null;
+    int size = blockSize == null ? DEFAULT_BLOCK_SIZE : blockSize;
+    if (quantType != null && quantType.equals("fp4")) {
+      return new Scheme.Fp4(size, doubleQuant);
+    }
+    return fourBit ? new Scheme.Nf4(size, doubleQuant) : null;
   }
 }

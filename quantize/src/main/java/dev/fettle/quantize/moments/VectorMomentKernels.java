@@ -82,9 +82,7 @@ public final class VectorMomentKernels implements MomentKernels {
       long at = (from + i) * Float.BYTES;
       FloatVector g = FloatVector.fromMemorySegment(FLOATS, grads, at, ORDER);
       FloatVector m =
-          FloatVector.fromArray(FLOATS, first, i)
-              .mul(step.beta1())
-              .add(g.mul(step.gradWeight1()));
+          FloatVector.fromArray(FLOATS, first, i).mul(step.beta1()).add(g.mul(step.gradWeight1()));
       FloatVector v =
           FloatVector.fromArray(FLOATS, second, i)
               .mul(step.beta2())

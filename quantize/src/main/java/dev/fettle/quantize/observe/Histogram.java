@@ -5,7 +5,7 @@ import java.util.Arrays;
 /// Counts of numbers by magnitude and sign, in bins whose width is a power of two and whose edges
 /// are multiples of it: bin `k` counts the magnitudes from `k · width` up to but not including `(k
 /// +
-///   1) · width`. Zero, also −0.0, counts as positive.
+/// 1) · width`. Zero, also −0.0, counts as positive.
 ///
 /// When a number lies beyond the last bin, the width doubles as often as needed and neighbours are
 /// added together. Edges of a wide bin are edges of the narrow ones, so every count stays exact:

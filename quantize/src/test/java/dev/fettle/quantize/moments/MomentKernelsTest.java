@@ -34,7 +34,8 @@ class MomentKernelsTest {
       AdamStep step = AdamStep.of(0.9, 0.999, 1e-8, 0.01, t % 2 == 0 ? 0.1 : 0, t);
       for (int i = 0; i < count; i++) {
         boolean zeros = count > 512 && i < 256;
-        float g = zeros ? 0 : (float) (random.nextGaussian() * Math.pow(10, -9 * random.nextDouble()));
+        float g =
+            zeros ? 0 : (float) (random.nextGaussian() * Math.pow(10, -9 * random.nextDouble()));
         one.grads.set(F32_LAYOUT, 4L * i, g);
         other.grads.set(F32_LAYOUT, 4L * i, g);
       }

@@ -109,8 +109,7 @@ class ObserversTest {
     data.thresholds("entropy")
         .properties()
         .forEach(entry ->
-            assertThreshold(
-                data, new Observer.Entropy(), grid(entry.getKey()), entry.getValue()));
+            assertThreshold(data, new Observer.Entropy(), grid(entry.getKey()), entry.getValue()));
   }
 
   @ParameterizedTest
@@ -160,8 +159,13 @@ class ObserversTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "min-max", "moving-average:0.01", "moving-average:1", "percentile:99.99", "percentile:100",
-        "entropy", "mse"
+        "min-max",
+        "moving-average:0.01",
+        "moving-average:1",
+        "percentile:99.99",
+        "percentile:100",
+        "entropy",
+        "mse"
       })
   void textAndObserverAreInverse(String text) {
     assertThat(Observer.parse(text)).hasToString(text);
@@ -176,8 +180,14 @@ class ObserversTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "minmax", "mse:3", "percentile:x", "percentile:101", "percentile:0", "moving-average:0",
-        "moving-average:1.5", ""
+        "minmax",
+        "mse:3",
+        "percentile:x",
+        "percentile:101",
+        "percentile:0",
+        "moving-average:0",
+        "moving-average:1.5",
+        ""
       })
   void otherTextIsRefused(String text) {
     assertThatThrownBy(() -> Observer.parse(text)).isInstanceOf(UserException.class);
