@@ -1,5 +1,6 @@
 package dev.fettle.finetune;
 
+import dev.fettle.checkpoint.FileHash;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.model.CausalLm;

@@ -127,6 +127,17 @@ public final class Histogram {
     return trimmed(sums);
   }
 
+  /// How many numbers lie in bins wholly outside a range; a bin that an end cuts does not count.
+  public long outside(Range range) {
+    double inner = Math.max(0, -range.min()) / width();
+    double outer = Math.max(0, range.max()) / width();
+    long count = 0;
+    for (int bin = 0; bin < BINS; bin++) {
+      count += (bin >= inner && bin > 0 ? negative[bin] : 0) + (bin >= outer && bin > 0 ? positive[bin] : 0);
+    }
+    return count;
+  }
+
   /// How many numbers were added.
   public long count() {
     return Arrays.stream(magnitudes()).sum();

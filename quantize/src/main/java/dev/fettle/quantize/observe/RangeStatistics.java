@@ -52,7 +52,8 @@ public final class RangeStatistics {
     this.count += count;
   }
 
-  /// Counts numbers of the stream that were not finite.
+  /// Counts numbers of the stream that were not finite; whether they are also in the histogram, as
+  /// zeros, is for the caller to decide.
   public void addNotFinite(long nan, long infinite) {
     this.nan += nan;
     this.infinite += infinite;
@@ -67,7 +68,7 @@ public final class RangeStatistics {
     infinite += other.infinite;
   }
 
-  /// Finite numbers.
+  /// Numbers in the histogram.
   public long count() {
     return count;
   }

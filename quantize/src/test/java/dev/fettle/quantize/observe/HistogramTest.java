@@ -63,6 +63,15 @@ class HistogramTest {
   }
 
   @Test
+  void countsWhatLiesOutsideARange() {
+    Histogram histogram = Histogram.of(0, new long[] {1, 2, 3}, new long[] {4, 5, 6, 7, 8});
+    assertThat(histogram.outside(new Range(-3, 5))).isZero();
+    assertThat(histogram.outside(new Range(-2, 4))).isEqualTo(3 + 8);
+    assertThat(histogram.outside(new Range(-1.5f, 3.5f))).isEqualTo(3 + 8);
+    assertThat(histogram.outside(new Range(0, 0))).isEqualTo(2 + 3 + 5 + 6 + 7 + 8);
+  }
+
+  @Test
   void notFiniteIsRefused() {
     assertThatThrownBy(() -> new Histogram().fit(Float.POSITIVE_INFINITY))
         .isInstanceOf(IllegalArgumentException.class);

@@ -1,4 +1,4 @@
-package dev.fettle.finetune;
+package dev.fettle.checkpoint;
 
 import dev.fettle.tensor.UserException;
 import java.io.IOException;
@@ -10,11 +10,12 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /// The SHA-256 of a file, for provenance.
-final class FileHash {
+public final class FileHash {
   private FileHash() {}
 
+  /// @return 64 hexadecimal digits
   /// @throws UserException if the file cannot be read
-  static String sha256(Path file) {
+  public static String sha256(Path file) {
     try (InputStream in = Files.newInputStream(file)) {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       byte[] buffer = new byte[1 << 16];
