@@ -11,6 +11,7 @@ final class Verbs {
         new DemoVerb(console),
         new ExplainVerb(console),
         new InspectVerb(console),
+        new CalibrateVerb(console),
         new QuantizeVerb(console),
         new FinetuneVerb(console),
         new MergeVerb(console),

@@ -133,7 +133,9 @@ public final class Histogram {
     double outer = Math.max(0, range.max()) / width();
     long count = 0;
     for (int bin = 0; bin < BINS; bin++) {
-      count += (bin >= inner && bin > 0 ? negative[bin] : 0) + (bin >= outer && bin > 0 ? positive[bin] : 0);
+      count +=
+          (bin >= inner && bin > 0 ? negative[bin] : 0)
+              + (bin >= outer && bin > 0 ? positive[bin] : 0);
     }
     return count;
   }

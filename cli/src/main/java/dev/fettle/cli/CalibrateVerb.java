@@ -1,0 +1,176 @@
+package dev.fettle.cli;
+
+import dev.fettle.calibrate.ActivationStatistics;
+import dev.fettle.calibrate.Calibration;
+import dev.fettle.calibrate.CalibrationText;
+import dev.fettle.quantize.Granularity;
+import dev.fettle.quantize.NanPolicy;
+import dev.fettle.quantize.Scheme;
+import dev.fettle.quantize.observe.Observer;
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.UserException;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/// `fettle calibrate`: statistics of a model's activations on a text.
+@Command(
+    name = "calibrate",
+    header = "Watch a model's activations on a text; show and merge such statistics.",
+    description = {
+      "One pass over --data collects, for the input of every linear layer, range, histogram and"
+          + " what each channel is like, and writes it to --output. The table says which range"
+          + " --observer chooses, and its scale and zero point for --scheme; the file serves all"
+          + " observers and schemes.",
+      "--show prints the table of a file; --merge adds files of the same model."
+    },
+    footer = {
+      "  fettle calibrate --model MODEL --data calibration.txt --output statistics.json",
+      "  fettle calibrate --show statistics.json --observer mse --scheme uint8:asym:tensor"
+    })
+final class CalibrateVerb extends Verb {
+  @Option(
+      names = "--model",
+      paramLabel = "FOLDER",
+      description = "Model folder in Hugging Face layout.")
+  @Nullable Path model;
+
+  @Option(
+      names = "--data",
+      paramLabel = "FILE",
+      description = "Plain text, or one JSON object per line as for finetune.")
+  @Nullable Path data;
+
+  @Option(
+      names = "--output",
+      paramLabel = "FILE",
+      description = "Where the statistics go; a file that is there is replaced.")
+  @Nullable Path output;
+
+  @Option(
+      names = "--show",
+      paramLabel = "FILE",
+      description = "Only print what a file of statistics says.")
+  @Nullable Path show;
+
+  @Option(
+      names = "--merge",
+      paramLabel = "FILE",
+      description = "Add the statistics of an earlier run on the same model; may be repeated.")
+  List<Path> merge = List.of();
+
+  @Option(
+      names = "--observer",
+      paramLabel = "NAME",
+      description =
+          "Rule that chooses the range: min-max, moving-average:0.01, percentile:99.99, entropy or"
+              + " mse (default: min-max).")
+  String observer = "min-max";
+
+  @Option(
+      names = "--scheme",
+      paramLabel = "SCHEME",
+      description = "Grid that the range is laid over (default: int8:sym:tensor).")
+  String scheme = "int8:sym:tensor";
+
+  @Option(
+      names = "--seq-length",
+      paramLabel = "N",
+      description = "Longest sample in tokens; plain text is cut into blocks of it (default: 512).")
+  int seqLength = 512;
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      description = "Samples of equal length per pass at most (default: 1).")
+  int batchSize = 1;
+
+  @Option(
+      names = "--samples",
+      paramLabel = "N",
+      description = "Only the first N samples (default: all).")
+  int samples;
+
+  @Option(
+      names = "--max-tokens",
+      paramLabel = "N",
+      description = "Only the first N tokens (default: all).")
+  long maxTokens;
+
+  @Option(
+      names = "--compute-dtype",
+      paramLabel = "DTYPE",
+      description = "float32 or bfloat16 (default: the model's own).")
+  @Nullable String computeDtype;
+
+  @Option(
+      names = "--nan-policy",
+      paramLabel = "POLICY",
+      description = "What a NaN or infinite activation does: refuse, or zero (default: refuse).")
+  String nanPolicy = "refuse";
+
+  CalibrateVerb(Console console) {
+    super(console);
+  }
+
+  @Override
+  Answer run(Console console) {
+    Observer rule = Observer.parse(observer);
+    Scheme.Affine grid = grid();
+    ActivationStatistics statistics = statistics(console);
+    for (Path file : show == null && data == null ? merge.subList(1, merge.size()) : merge) {
+      statistics.merge(ActivationStatistics.load(file));
+    }
+    CalibrateAnswer answer = new CalibrateAnswer(statistics, rule, grid);
+    answer.print(console.out());
+    if (output != null) {
+      console.stop().check();
+      statistics.save(output);
+      console.out().println("written to " + output);
+    }
+    return Answer.of(answer.json().put("output", output == null ? null : output.toString()));
+  }
+
+  private Scheme.Affine grid() {
+    if (Scheme.parse(scheme) instanceof Scheme.Affine affine
+        && affine.granularity() instanceof Granularity.PerTensor) {
+      return affine;
+    }
+    throw new UserException(
+        "--scheme "
+            + scheme
+            + " has no scale and zero point to calibrate; choose integers per tensor, such as"
+            + " int8:sym:tensor or uint8:asym:tensor.");
+  }
+
+  private ActivationStatistics statistics(Console console) {
+    if (show != null) {
+      if (data != null || model != null) {
+        throw usage("--show prints a file; it goes without --model and --data");
+      }
+      return ActivationStatistics.load(show);
+    }
+    if (data == null && !merge.isEmpty()) {
+      return ActivationStatistics.load(merge.getFirst());
+    }
+    if (model == null || data == null || output == null) {
+      throw usage(
+          "Give --model, --data and --output; or --show FILE; or --merge FILE --merge FILE");
+    }
+    return collect(console, model, data);
+  }
+
+  private ActivationStatistics collect(Console console, Path folder, Path text) {
+    Calibration.Options options =
+        new Calibration.Options(
+            new CalibrationText.Limits(seqLength, samples, maxTokens),
+            batchSize,
+            computeDtype == null ? null : DType.parse(computeDtype),
+            NanPolicy.parse(nanPolicy));
+    try (CalibrationProgress progress = new CalibrationProgress(console)) {
+      return Calibration.run(folder, text, options, progress);
+    }
+  }
+}
