@@ -96,10 +96,7 @@ public record CodebookTensor(
     float[] scales = new float[blocks];
     absmax.read(from / blockSize, blocks, scales);
     MemorySegment part = packed.asSlice(from / 2, (to - from + 1) / 2);
-    switch (code) {
-      case NF4 ->
-          QuantizeKernels.get().dequantizeNf4(part, scales, blockSize, to - from, target, out);
-      case FP4 -> throw new IllegalStateException("FP4");
-    }
+    QuantizeKernels.get()
+        .dequantizeFourBit(code, part, scales, blockSize, to - from, target, out);
   }
 }

@@ -6,7 +6,14 @@ import java.lang.foreign.MemorySegment;
 
 /// A weight in a compact number format, over memory that someone else owns: a mapped file, an arena
 /// or the heap.
-public sealed interface QuantizedTensor permits AffineTensor, CodebookTensor, LlmInt8Tensor {
+public sealed interface QuantizedTensor
+    permits AffineTensor,
+        CodebookTensor,
+        Float8Tensor,
+        GgmlTensor,
+        LlmInt8Tensor,
+        Mxfp4Tensor,
+        Nvfp4Tensor {
   /// Weights converted by one thread at a time.
   long GRAIN = 1 << 17;
 

@@ -44,22 +44,17 @@ public final class Quantizer {
                   + "; only float32, float16 and bfloat16 weights can be quantized.");
     }
     return switch (scheme) {
-      case Scheme.Nf4 nf4 -> nf4(name, weight, nf4, allocator);
+      case Scheme.Codebook codebook -> fourBit(name, weight, codebook, allocator);
       case Scheme.LlmInt8 int8 -> int8(name, weight, allocator);
       case Scheme.Affine affine -> new AffineQuantizer(name, weight, affine).quantize(allocator);
-      case Scheme.Fp4 fp4 -> throw unsupported(scheme);
-      case Scheme.Float8 float8 -> throw unsupported(scheme);
-      case Scheme.Mxfp4 mxfp4 -> throw unsupported(scheme);
-      case Scheme.Nvfp4 nvfp4 -> throw unsupported(scheme);
-      case Scheme.Ggml ggml -> throw unsupported(scheme);
+      case Scheme.Float8 float8 -> Float8Quantizer.quantize(name, weight, float8, allocator);
+      case Scheme.Mxfp4 mxfp4 -> Fp4BlockQuantizer.mxfp4(name, weight, allocator);
+      case Scheme.Nvfp4 nvfp4 -> Fp4BlockQuantizer.nvfp4(name, weight, allocator);
+      case Scheme.Ggml ggml -> GgmlQuantizer.quantize(name, weight, ggml.type(), allocator);
       case Scheme.Cast cast ->
           throw new UserException(
               "Scheme %s does not quantize; it only rounds to another dtype.".formatted(scheme));
     };
-  }
-
-  private static UserException unsupported(Scheme scheme) {
-    return new UserException("Scheme " + scheme + " cannot be written yet.");
   }
 
   /// @throws UserException naming the tensor
@@ -70,8 +65,9 @@ public final class Quantizer {
     }
   }
 
-  private static CodebookTensor nf4(
-      String name, HostTensor weight, Scheme.Nf4 scheme, SegmentAllocator allocator) {
+  private static CodebookTensor fourBit(
+      String name, HostTensor weight, Scheme.Codebook scheme, SegmentAllocator allocator) {
+    FourBitCode code = FourBitCode.of(scheme);
     long n = weight.elements();
     int blockSize = scheme.blockSize();
     long blocks = (n + blockSize - 1) / blockSize;
@@ -85,7 +81,8 @@ public final class Quantizer {
           float[] absmax = new float[(int) ((to - from + blockSize - 1) / blockSize)];
           MemorySegment part = weight.data().asSlice(from * width, (to - from) * width);
           QuantizeKernels.get()
-              .quantizeNf4(
+              .quantizeFourBit(
+                  code,
                   part,
                   weight.dtype(),
                   blockSize,
@@ -103,7 +100,7 @@ public final class Quantizer {
     Absmax absmax =
         scheme.doubleQuant() ? nest(scales, blocks, allocator) : new Absmax.Plain(scales);
     return new CodebookTensor(
-        weight.shape(), weight.dtype(), FourBitCode.NF4, blockSize, packed, absmax);
+        weight.shape(), weight.dtype(), code, blockSize, packed, absmax);
   }
 
   /// Quantizes the scales. The mean is taken in float64 and rounded once, so that it does not
@@ -175,7 +172,7 @@ public final class Quantizer {
   }
 
   /// The last float32 that does not round to infinity in float16 (its largest number is 65504).
-  private static final float FLOAT16_LIMIT = Math.nextDown(65520f);
+  static final float FLOAT16_LIMIT = Math.nextDown(65520f);
 
   /// Finds the offending weight at or after `start`; only called when there is one.
   static UserException notFinite(String name, HostTensor weight, long start, float limit) {

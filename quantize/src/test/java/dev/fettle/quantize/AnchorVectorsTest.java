@@ -47,6 +47,14 @@ class AnchorVectorsTest {
   }
 
   @Test
+  void fp4Plain() {
+    HostTensor weight = HostTensor.of(TestWeights.anchor(256), 4, 64);
+    QuantizedTensor quantized = Quantizer.quantize(weight, new Scheme.Fp4(64, false));
+    assertThat(hex(((CodebookTensor) quantized).packed()))
+        .isEqualTo(anchor("fp4_plain").get("packed_hex").stringValue());
+  }
+
+  @Test
   void nf4DoubleQuantized() throws NoSuchAlgorithmException {
     JsonNode anchor = anchor("nf4_nested");
     float[] values = TestWeights.anchor(300 * 64);

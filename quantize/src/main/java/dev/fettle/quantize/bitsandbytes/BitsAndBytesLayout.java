@@ -6,9 +6,13 @@ import dev.fettle.checkpoint.TensorSource;
 import dev.fettle.quantize.Absmax;
 import dev.fettle.quantize.AffineTensor;
 import dev.fettle.quantize.CodebookTensor;
+import dev.fettle.quantize.Float8Tensor;
 import dev.fettle.quantize.FourBitCode;
+import dev.fettle.quantize.GgmlTensor;
 import dev.fettle.quantize.LlmInt8Tensor;
 import dev.fettle.quantize.Nf4;
+import dev.fettle.quantize.Mxfp4Tensor;
+import dev.fettle.quantize.Nvfp4Tensor;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
@@ -64,6 +68,10 @@ public final class BitsAndBytesLayout {
         tensors.put(module + ".weight_format", HostTensor.of(new byte[1], DType.U8));
       }
       case AffineTensor affine -> throw foreign(affine.scheme());
+      case Float8Tensor float8 -> throw foreign(float8.scheme());
+      case GgmlTensor ggml -> throw foreign(ggml.scheme());
+      case Mxfp4Tensor mxfp4 -> throw foreign(mxfp4.scheme());
+      case Nvfp4Tensor nvfp4 -> throw foreign(nvfp4.scheme());
     }
     return tensors;
   }

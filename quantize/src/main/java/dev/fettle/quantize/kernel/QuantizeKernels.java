@@ -1,5 +1,6 @@
 package dev.fettle.quantize.kernel;
 
+import dev.fettle.quantize.FourBitCode;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.kernel.Kernels;
 import java.lang.foreign.MemorySegment;
@@ -23,7 +24,8 @@ public sealed interface QuantizeKernels permits ScalarQuantizeKernels, VectorQua
   /// `out[i] = level[index[i]] * absmax[i / blockSize]` in float32, rounded to `target`.
   ///
   /// @param packed `ceil(count / 2)` bytes, the first weight of a pair in the high four bits
-  void dequantizeNf4(
+  void dequantizeFourBit(
+      FourBitCode code,
       MemorySegment packed,
       float[] absmax,
       int blockSize,
@@ -37,7 +39,8 @@ public sealed interface QuantizeKernels permits ScalarQuantizeKernels, VectorQua
   ///
   /// @param packed receives `ceil(count / 2)` bytes; an unused last half is the index of 0.0
   /// @param absmax receives one scale per block
-  void quantizeNf4(
+  void quantizeFourBit(
+      FourBitCode code,
       MemorySegment weight,
       DType dtype,
       int blockSize,

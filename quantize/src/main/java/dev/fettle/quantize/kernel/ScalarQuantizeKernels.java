@@ -3,6 +3,7 @@ package dev.fettle.quantize.kernel;
 import static dev.fettle.tensor.HostTensor.F32_LAYOUT;
 import static dev.fettle.tensor.HostTensor.I16_LAYOUT;
 
+import dev.fettle.quantize.FourBitCode;
 import dev.fettle.quantize.Nf4;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
@@ -14,32 +15,34 @@ public final class ScalarQuantizeKernels implements QuantizeKernels {
   /// 1/127 as bitsandbytes writes it, rounded to float32.
   static final float INT8_STEP = 7.874015718698502e-3f;
 
-  private final float[] code = Nf4.code();
-  private final float[] midpoints = Nf4.midpoints();
-
   @Override
-  public void dequantizeNf4(
+  public void dequantizeFourBit(
+      FourBitCode code,
       MemorySegment packed,
       float[] absmax,
       int blockSize,
       long count,
       DType target,
       MemorySegment out) {
+    float[] levels = code.levels();
     for (long i = 0; i < count; i++) {
       int pair = packed.get(ValueLayout.JAVA_BYTE, i / 2) & 0xFF;
       int index = i % 2 == 0 ? pair >>> 4 : pair & 0xF;
-      store(out, target, i, code[index] * absmax[(int) (i / blockSize)]);
+      store(out, target, i, levels[index] * absmax[(int) (i / blockSize)]);
     }
   }
 
   @Override
-  public void quantizeNf4(
+  public void quantizeFourBit(
+      FourBitCode code,
       MemorySegment weight,
       DType dtype,
       int blockSize,
       long count,
       MemorySegment packed,
       float[] absmax) {
+    float[] midpoints = code.midpoints();
+    int[] ascending = code.ascending();
     for (long start = 0; start < count; start += blockSize) {
       long end = Math.min(count, start + blockSize);
       boolean isShort = end - start < blockSize;
@@ -49,11 +52,11 @@ public final class ScalarQuantizeKernels implements QuantizeKernels {
       float reciprocal = 1.0f / scale;
       for (long i = start; i < end; i += 2) {
         float first = load(weight, dtype, i);
-        int high = index(isShort ? first / scale : first * reciprocal);
-        int low = Nf4.ZERO;
+        int high = ascending[rank(isShort ? first / scale : first * reciprocal, midpoints)];
+        int low = code.zero();
         if (i + 1 < end) {
           float second = load(weight, dtype, i + 1);
-          low = index(isShort ? second / scale : second * reciprocal);
+          low = ascending[rank(isShort ? second / scale : second * reciprocal, midpoints)];
         }
         packed.set(ValueLayout.JAVA_BYTE, i / 2, (byte) (high << 4 | low));
       }
@@ -61,12 +64,12 @@ public final class ScalarQuantizeKernels implements QuantizeKernels {
   }
 
   /// The number of midpoints below `normalised`.
-  private int index(float normalised) {
-    int index = 0;
+  private static int rank(float normalised, float[] midpoints) {
+    int rank = 0;
     for (float midpoint : midpoints) {
-      index += normalised > midpoint ? 1 : 0;
+      rank += normalised > midpoint ? 1 : 0;
     }
-    return index;
+    return rank;
   }
 
   /// Compares magnitudes as bit patterns, where infinity is above all numbers and NaN above

@@ -1,5 +1,6 @@
 package dev.fettle.quantize.kernel;
 
+import dev.fettle.quantize.FourBitCode;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.kernel.Kernels;
 import java.lang.foreign.Arena;
@@ -13,7 +14,8 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
   private final ScalarQuantizeKernels scalar = new ScalarQuantizeKernels();
 
   @Override
-  public void dequantizeNf4(
+  public void dequantizeFourBit(
+      FourBitCode code,
       MemorySegment packed,
       float[] absmax,
       int blockSize,
@@ -22,15 +24,16 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
       MemorySegment out) {
     int blocks = packed.isNative() && out.isNative() ? (int) (count / blockSize) : 0;
     switch (target) {
-      case F32 -> Nf4Lookup.toF32(packed, absmax, blockSize, blocks, out);
-      case BF16 -> Nf4Lookup.toBf16(packed, absmax, blockSize, blocks, out);
-      case F16 -> Nf4Lookup.toF16(packed, absmax, blockSize, blocks, out);
+      case F32 -> FourBitLookup.toF32(code, packed, absmax, blockSize, blocks, out);
+      case BF16 -> FourBitLookup.toBf16(code, packed, absmax, blockSize, blocks, out);
+      case F16 -> FourBitLookup.toF16(code, packed, absmax, blockSize, blocks, out);
       case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
           throw new IllegalStateException("weights are float, not " + target);
     }
     long done = (long) blocks * blockSize;
     if (done < count) {
-      scalar.dequantizeNf4(
+      scalar.dequantizeFourBit(
+          code,
           packed.asSlice(done / 2),
           tail(absmax, blocks),
           blockSize,
@@ -41,7 +44,8 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
   }
 
   @Override
-  public void quantizeNf4(
+  public void quantizeFourBit(
+      FourBitCode code,
       MemorySegment weight,
       DType dtype,
       int blockSize,
@@ -50,16 +54,17 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
       float[] absmax) {
     int blocks = packed.isNative() && weight.isNative() ? (int) (count / blockSize) : 0;
     switch (dtype) {
-      case F32 -> Nf4Search.fromF32(weight, blockSize, blocks, packed, absmax);
-      case BF16 -> Nf4Search.fromBf16(weight, blockSize, blocks, packed, absmax);
-      case F16 -> fromF16(weight, blockSize, blocks, packed, absmax);
+      case F32 -> FourBitSearch.fromF32(code, weight, blockSize, blocks, packed, absmax);
+      case BF16 -> FourBitSearch.fromBf16(code, weight, blockSize, blocks, packed, absmax);
+      case F16 -> fromF16(code, weight, blockSize, blocks, packed, absmax);
       case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
           throw new IllegalStateException("weights are float, not " + dtype);
     }
     long done = (long) blocks * blockSize;
     if (done < count) {
       float[] rest = tail(absmax, blocks);
-      scalar.quantizeNf4(
+      scalar.quantizeFourBit(
+          code,
           weight.asSlice(done * dtype.bytes()),
           dtype,
           blockSize,
@@ -72,12 +77,17 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
 
   /// Through float32, which holds every float16 exactly.
   private static void fromF16(
-      MemorySegment weight, int blockSize, int blocks, MemorySegment packed, float[] absmax) {
+      FourBitCode code,
+      MemorySegment weight,
+      int blockSize,
+      int blocks,
+      MemorySegment packed,
+      float[] absmax) {
     long count = (long) blocks * blockSize;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment floats = arena.allocate(4 * count, 64);
       Kernels.casts().f16ToFloat(weight, floats, count);
-      Nf4Search.fromF32(floats, blockSize, blocks, packed, absmax);
+      FourBitSearch.fromF32(code, floats, blockSize, blocks, packed, absmax);
     }
   }
 

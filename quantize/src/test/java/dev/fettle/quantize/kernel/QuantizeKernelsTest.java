@@ -3,13 +3,14 @@ package dev.fettle.quantize.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.fettle.quantize.Nf4;
+import dev.fettle.quantize.FourBitCode;
 import dev.fettle.quantize.TestWeights;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.kernel.Kernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.assertj.core.data.Percentage;
@@ -33,34 +34,36 @@ class QuantizeKernelsTest {
         .isEqualTo(Kernels.vectorized());
   }
 
-  static Stream<Arguments> nf4Cases() {
-    return Stream.of(DType.F32, DType.F16, DType.BF16)
-        .flatMap(dtype ->
-            Stream.of(32, 64, 4096)
-                .flatMap(block ->
-                    Stream.of(1, 31, 64, 65, 4096, 5 * 4096 + 97)
-                        .map(count -> Arguments.of(dtype, block, count))));
+  static Stream<Arguments> fourBitCases() {
+    return Stream.of(FourBitCode.values())
+        .flatMap(code ->
+            Stream.of(DType.F32, DType.F16, DType.BF16)
+                .flatMap(dtype ->
+                    Stream.of(32, 64, 4096)
+                        .flatMap(block ->
+                            Stream.of(1, 31, 64, 65, 4096, 5 * 4096 + 97)
+                                .map(count -> Arguments.of(code, dtype, block, count)))));
   }
 
   @ParameterizedTest
-  @MethodSource("nf4Cases")
-  void nf4TwinsAgree(DType dtype, int blockSize, int count) {
+  @MethodSource("fourBitCases")
+  void fourBitTwinsAgree(FourBitCode code, DType dtype, int blockSize, int count) {
     HostTensor weight = weight(dtype, count);
     int blocks = (count + blockSize - 1) / blockSize;
     float[] scales = new float[blocks];
     float[] vectorScales = new float[blocks];
     MemorySegment packed = arena.allocate((count + 1) / 2);
     MemorySegment vectorPacked = arena.allocate((count + 1) / 2);
-    scalar.quantizeNf4(weight.data(), dtype, blockSize, count, packed, scales);
-    vector.quantizeNf4(weight.data(), dtype, blockSize, count, vectorPacked, vectorScales);
+    scalar.quantizeFourBit(code, weight.data(), dtype, blockSize, count, packed, scales);
+    vector.quantizeFourBit(code, weight.data(), dtype, blockSize, count, vectorPacked, vectorScales);
     assertThat(vectorScales).isEqualTo(scales);
     assertThat(vectorPacked.mismatch(packed)).isEqualTo(-1);
 
     for (DType target : new DType[] {DType.F32, DType.F16, DType.BF16}) {
       MemorySegment out = arena.allocate((long) count * target.bytes());
       MemorySegment vectorOut = arena.allocate((long) count * target.bytes());
-      scalar.dequantizeNf4(packed, scales, blockSize, count, target, out);
-      vector.dequantizeNf4(packed, scales, blockSize, count, target, vectorOut);
+      scalar.dequantizeFourBit(code, packed, scales, blockSize, count, target, out);
+      vector.dequantizeFourBit(code, packed, scales, blockSize, count, target, vectorOut);
       assertThat(vectorOut.mismatch(out)).as("as %s", target).isEqualTo(-1);
     }
   }
@@ -69,6 +72,7 @@ class QuantizeKernelsTest {
   @ParameterizedTest
   @EnumSource(names = {"F32", "F16", "BF16"})
   void twinsAgreeOnceCompiled(DType dtype) {
+    FourBitCode code = dtype == DType.F32 ? FourBitCode.FP4 : FourBitCode.NF4;
     int count = 1 << 19;
     MemorySegment codes = arena.allocate(count);
     MemorySegment packed = arena.allocate(count / 2);
@@ -80,12 +84,12 @@ class QuantizeKernelsTest {
     float[] vectorScales = new float[count / 64];
     for (int seed = 0; seed < 4; seed++) {
       MemorySegment weight = TestWeights.normal(seed, dtype, count).data();
-      scalar.quantizeNf4(weight, dtype, 64, count, packed, scales);
-      vector.quantizeNf4(weight, dtype, 64, count, vectorPacked, vectorScales);
+      scalar.quantizeFourBit(code, weight, dtype, 64, count, packed, scales);
+      vector.quantizeFourBit(code, weight, dtype, 64, count, vectorPacked, vectorScales);
       assertThat(vectorScales).isEqualTo(scales);
       assertThat(vectorPacked.mismatch(packed)).isEqualTo(-1);
-      scalar.dequantizeNf4(packed, scales, 64, count, dtype, out);
-      vector.dequantizeNf4(packed, scales, 64, count, dtype, vectorOut);
+      scalar.dequantizeFourBit(code, packed, scales, 64, count, dtype, out);
+      vector.dequantizeFourBit(code, packed, scales, 64, count, dtype, vectorOut);
       assertThat(vectorOut.mismatch(out)).isEqualTo(-1);
       float absmax = scalar.quantizeInt8(weight, dtype, count, codes);
       assertThat(vector.quantizeInt8(weight, dtype, count, vectorCodes)).isEqualTo(absmax);
@@ -98,14 +102,16 @@ class QuantizeKernelsTest {
 
   /// Every normalised weight within 50,000 steps of a midpoint or of an edge between cells, in
   /// blocks whose largest weight is 1, so that the weight is its own normalised value.
-  @Test
-  void nf4TwinsAgreeAtEveryDecision() {
-    float[] midpoints = Nf4.midpoints();
+  @ParameterizedTest
+  @EnumSource
+  void twinsAgreeAtEveryDecision(FourBitCode code) {
+    float[] midpoints = code.midpoints();
+    float cells = code == FourBitCode.NF4 ? FourBitSearch.CELLS_PER_UNIT : Fp4Lanes.CELLS_PER_UNIT;
     for (int edge = 0; edge < midpoints.length + 33; edge++) {
       float centre =
           edge < midpoints.length
               ? midpoints[edge]
-              : (edge - midpoints.length - 16.5f) / Nf4Search.CELLS_PER_UNIT;
+              : (edge - midpoints.length - 16.5f) / cells;
       int steps = 50_000;
       float[] values = new float[4096 * 25];
       for (int i = 0; i < values.length; i++) {
@@ -116,8 +122,8 @@ class QuantizeKernelsTest {
       float[] scales = new float[values.length / 64];
       MemorySegment packed = arena.allocate(values.length / 2);
       MemorySegment vectorPacked = arena.allocate(values.length / 2);
-      scalar.quantizeNf4(weight, DType.F32, 64, values.length, packed, scales);
-      vector.quantizeNf4(weight, DType.F32, 64, values.length, vectorPacked, scales);
+      scalar.quantizeFourBit(code, weight, DType.F32, 64, values.length, packed, scales);
+      vector.quantizeFourBit(code, weight, DType.F32, 64, values.length, vectorPacked, scales);
       assertThat(vectorPacked.mismatch(packed)).as("around %s", centre).isEqualTo(-1);
     }
   }
@@ -125,13 +131,21 @@ class QuantizeKernelsTest {
   @Test
   void noCellHoldsTwoMidpointsOrHasOneAtItsEdge() {
     int previous = -1;
-    for (float midpoint : Nf4.midpoints()) {
-      int cell = Nf4Search.cell(midpoint);
+    for (float midpoint : FourBitCode.NF4.midpoints()) {
+      int cell = FourBitSearch.cell(midpoint);
       assertThat(cell).isGreaterThan(previous);
-      assertThat(Nf4Search.cell(midpoint - 0.06f / Nf4Search.CELLS_PER_UNIT)).isEqualTo(cell);
-      assertThat(Nf4Search.cell(midpoint + 0.06f / Nf4Search.CELLS_PER_UNIT)).isEqualTo(cell);
+      assertThat(FourBitSearch.cell(midpoint - 0.06f / FourBitSearch.CELLS_PER_UNIT)).isEqualTo(cell);
+      assertThat(FourBitSearch.cell(midpoint + 0.06f / FourBitSearch.CELLS_PER_UNIT)).isEqualTo(cell);
       previous = cell;
     }
+    previous = -1;
+    for (float midpoint : Arrays.copyOfRange(FourBitCode.FP4.midpoints(), 8, 15)) {
+      int cell = Fp4Lanes.cell(midpoint);
+      assertThat(cell).isGreaterThan(previous);
+      assertThat(Fp4Lanes.cell(midpoint + 0.03f / Fp4Lanes.CELLS_PER_UNIT)).isEqualTo(cell);
+      previous = cell;
+    }
+    assertThat(Fp4Lanes.cell(1)).isLessThan(16).isGreaterThan(previous);
   }
 
   static Stream<Arguments> rows() {

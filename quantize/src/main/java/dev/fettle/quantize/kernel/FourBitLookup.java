@@ -3,7 +3,7 @@ package dev.fettle.quantize.kernel;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
-import dev.fettle.quantize.Nf4;
+import dev.fettle.quantize.FourBitCode;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.kernel.VectorSupport;
 import java.lang.foreign.MemorySegment;
@@ -16,9 +16,9 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// NF4 back to numbers. All weights of a block share its scale, so the sixteen levels are scaled
+/// NF4 and FP4 back to numbers. All weights of a block share its scale, so the sixteen levels are scaled
 /// and rounded once per block, and each weight is then one lookup in a table that fits a register.
-final class Nf4Lookup {
+final class FourBitLookup {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final boolean WIDE = VectorSupport.WIDE;
   private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
@@ -28,23 +28,37 @@ final class Nf4Lookup {
   private static final VectorSpecies<Byte> BYTES = VectorSupport.QUARTER_BYTES;
   private static final VectorSpecies<Byte> BYTES_8 = ByteVector.SPECIES_64;
   private static final int LANES = VectorSupport.LANES;
-  private static final float[] CODE = Nf4.code();
+  private static final float[] NF4 = FourBitCode.NF4.levels();
+  private static final float[] FP4 = FourBitCode.FP4.levels();
 
-  private Nf4Lookup() {}
+  private FourBitLookup() {}
+
+  private static float[] levels(FourBitCode code) {
+    return switch (code) {
+      case NF4 -> NF4;
+      case FP4 -> FP4;
+    };
+  }
 
   /// Converts the first `blocks` whole blocks.
   static void toBf16(
-      MemorySegment packed, float[] absmax, int blockSize, int blocks, MemorySegment out) {
-    short[] levels = new short[16];
+      FourBitCode code,
+      MemorySegment packed,
+      float[] absmax,
+      int blockSize,
+      int blocks,
+      MemorySegment out) {
+    float[] exact = levels(code);
+    short[] rounded = new short[16];
     for (int block = 0; block < blocks; block++) {
-      ShortVector table = WIDE ? bf16Table(absmax[block]) : bf16Table(absmax[block], levels);
+      ShortVector table = WIDE ? bf16Table(exact, absmax[block]) : bf16Table(exact, absmax[block], rounded);
       lookUp(packed, table, block, blockSize, out);
     }
   }
 
   /// Each level twice, as 32 lanes.
-  private static ShortVector bf16Table(float absmax) {
-    FloatVector scaled = FloatVector.fromArray(FLOATS, CODE, 0).mul(absmax);
+  private static ShortVector bf16Table(float[] exact, float absmax) {
+    FloatVector scaled = FloatVector.fromArray(FLOATS, exact, 0).mul(absmax);
     IntVector bits = scaled.reinterpretAsInts();
     IntVector even = bits.lanewise(LSHR, 16).and(1);
     IntVector rounded = bits.add(even).add(0x7FFF).and(0xFFFF0000);
@@ -53,21 +67,27 @@ final class Nf4Lookup {
   }
 
   /// Each level once, as 16 lanes.
-  private static ShortVector bf16Table(float absmax, short[] levels) {
+  private static ShortVector bf16Table(float[] exact, float absmax, short[] rounded) {
     for (int level = 0; level < 16; level++) {
-      levels[level] = Casts.floatToBf16(CODE[level] * absmax);
+      rounded[level] = Casts.floatToBf16(exact[level] * absmax);
     }
-    return ShortVector.fromArray(SHORTS, levels, 0);
+    return ShortVector.fromArray(SHORTS, rounded, 0);
   }
 
   /// Converts the first `blocks` whole blocks.
   static void toF16(
-      MemorySegment packed, float[] absmax, int blockSize, int blocks, MemorySegment out) {
+      FourBitCode code,
+      MemorySegment packed,
+      float[] absmax,
+      int blockSize,
+      int blocks,
+      MemorySegment out) {
+    float[] exact = levels(code);
     int copies = WIDE ? 2 : 1;
     short[] levels = new short[16 * copies];
     for (int block = 0; block < blocks; block++) {
       for (int lane = 0; lane < levels.length; lane++) {
-        levels[lane] = Float.floatToFloat16(CODE[lane / copies] * absmax[block]);
+        levels[lane] = Float.floatToFloat16(exact[lane / copies] * absmax[block]);
       }
       lookUp(packed, ShortVector.fromArray(SHORTS, levels, 0), block, blockSize, out);
     }
@@ -91,11 +111,17 @@ final class Nf4Lookup {
 
   /// Converts the first `blocks` whole blocks, sixteen weights at a time.
   static void toF32(
-      MemorySegment packed, float[] absmax, int blockSize, int blocks, MemorySegment out) {
+      FourBitCode code,
+      MemorySegment packed,
+      float[] absmax,
+      int blockSize,
+      int blocks,
+      MemorySegment out) {
+    float[] exact = levels(code);
     for (int block = 0; block < blocks; block++) {
-      IntVector low = FloatVector.fromArray(FLOATS, CODE, 0).mul(absmax[block]).reinterpretAsInts();
+      IntVector low = FloatVector.fromArray(FLOATS, exact, 0).mul(absmax[block]).reinterpretAsInts();
       IntVector high =
-          FloatVector.fromArray(FLOATS, CODE, WIDE ? 0 : 8).mul(absmax[block]).reinterpretAsInts();
+          FloatVector.fromArray(FLOATS, exact, WIDE ? 0 : 8).mul(absmax[block]).reinterpretAsInts();
       long start = (long) block * blockSize;
       for (long i = start; i < start + blockSize; i += 16) {
         ByteVector bytes = ByteVector.fromMemorySegment(BYTES_8, packed, i / 2, ORDER);

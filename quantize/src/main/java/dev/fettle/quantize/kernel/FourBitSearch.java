@@ -2,6 +2,7 @@ package dev.fettle.quantize.kernel;
 
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
+import dev.fettle.quantize.FourBitCode;
 import dev.fettle.quantize.Nf4;
 import dev.fettle.tensor.kernel.VectorSupport;
 import java.lang.foreign.MemorySegment;
@@ -14,11 +15,11 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Numbers to NF4. A normalised weight falls into one of 32 equal cells, none of which holds more
+/// Numbers to NF4 and FP4. For NF4, a normalised weight falls into one of 32 equal cells, none of which holds more
 /// than one midpoint between levels; two lookups and one comparison give its level. Weights with
 /// even and odd index are handled in vectors of their own, because they end up in different
 /// nibbles.
-final class Nf4Search {
+final class FourBitSearch {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
   private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
@@ -60,7 +61,7 @@ final class Nf4Search {
     }
   }
 
-  private Nf4Search() {}
+  private FourBitSearch() {}
 
   static int cell(float normalised) {
     return Float.floatToRawIntBits(Math.fma(normalised, CELLS_PER_UNIT, TO_CELL)) & 31;
@@ -68,7 +69,13 @@ final class Nf4Search {
 
   /// Converts the first `blocks` whole blocks.
   static void fromBf16(
-      MemorySegment weight, int blockSize, int blocks, MemorySegment packed, float[] absmax) {
+      FourBitCode code,
+      MemorySegment weight,
+      int blockSize,
+      int blocks,
+      MemorySegment packed,
+      float[] absmax) {
+    boolean fp4 = code == FourBitCode.FP4;
     for (int block = 0; block < blocks; block++) {
       long start = (long) block * blockSize;
       IntVector largest = IntVector.zero(INTS);
@@ -82,8 +89,8 @@ final class Nf4Search {
       float reciprocal = 1.0f / Math.max(scale, Nf4.MIN_ABSMAX);
       for (long i = start; i < start + blockSize; i += 2 * LANES) {
         IntVector pairs = IntVector.fromMemorySegment(INTS, weight, 2 * i, ORDER);
-        IntVector even = levels(pairs.lanewise(LSHL, 16), reciprocal);
-        IntVector odd = levels(pairs.and(0xFFFF0000), reciprocal);
+        IntVector even = levels(pairs.lanewise(LSHL, 16), reciprocal, fp4);
+        IntVector odd = levels(pairs.and(0xFFFF0000), reciprocal, fp4);
         store(even, odd, packed, i);
       }
     }
@@ -91,7 +98,13 @@ final class Nf4Search {
 
   /// Converts the first `blocks` whole blocks.
   static void fromF32(
-      MemorySegment weight, int blockSize, int blocks, MemorySegment packed, float[] absmax) {
+      FourBitCode code,
+      MemorySegment weight,
+      int blockSize,
+      int blocks,
+      MemorySegment packed,
+      float[] absmax) {
+    boolean fp4 = code == FourBitCode.FP4;
     IntVector evenLanes = IntVector.fromArray(INTS, EVEN, 0);
     IntVector oddLanes = IntVector.fromArray(INTS, ODD, 0);
     for (int block = 0; block < blocks; block++) {
@@ -107,8 +120,8 @@ final class Nf4Search {
       for (long i = start; i < start + blockSize; i += 2 * LANES) {
         IntVector first = IntVector.fromMemorySegment(INTS, weight, 4 * i, ORDER);
         IntVector second = IntVector.fromMemorySegment(INTS, weight, 4 * (i + LANES), ORDER);
-        IntVector even = levels(gather(evenLanes, first, second), reciprocal);
-        IntVector odd = levels(gather(oddLanes, first, second), reciprocal);
+        IntVector even = levels(gather(evenLanes, first, second), reciprocal, fp4);
+        IntVector odd = levels(gather(oddLanes, first, second), reciprocal, fp4);
         store(even, odd, packed, i);
       }
     }
@@ -120,8 +133,11 @@ final class Nf4Search {
   }
 
   /// The level of each weight, given as float bits.
-  private static IntVector levels(IntVector bits, float reciprocal) {
+  private static IntVector levels(IntVector bits, float reciprocal, boolean fp4) {
     FloatVector normalised = bits.reinterpretAsFloats().mul(reciprocal);
+    if (fp4) {
+      return Fp4Lanes.indices(normalised);
+    }
     return VectorSupport.WIDE ? search(normalised) : count(normalised);
   }
 

@@ -1,0 +1,35 @@
+package dev.fettle.quantize.ggml;
+
+import dev.fettle.quantize.GgmlType;
+import dev.fettle.tensor.kernel.Kernels;
+import java.lang.foreign.MemorySegment;
+
+/// Conversions of whole blocks from and to float32. Segments start with the run; `count` is its
+/// length in weights, a multiple of the block size. Weights are finite and within float16's range.
+public sealed interface GgmlKernels permits ScalarGgmlKernels, VectorGgmlKernels {
+  /// The pair's member in use.
+  static GgmlKernels get() {
+    return Holder.KERNELS;
+  }
+
+  /// Keeps the choice out of the interface's own initialisation.
+  final class Holder {
+    private static final GgmlKernels KERNELS =
+        Kernels.select(() -> new VectorGgmlKernels(), () -> new ScalarGgmlKernels());
+
+    private Holder() {}
+  }
+
+  /// The bytes that ggml's reference quantizer (`quantize_row_…_ref`, without importance matrix)
+  /// makes of the weights.
+  ///
+  /// @param weights `count` float32
+  /// @param blocks receives `type.bytes(count)` bytes
+  void quantize(GgmlType type, MemorySegment weights, long count, MemorySegment blocks);
+
+  /// The weights that the blocks stand for, each operation of the layout's formula rounded to
+  /// float32.
+  ///
+  /// @param weights receives `count` float32
+  void dequantize(GgmlType type, MemorySegment blocks, long count, MemorySegment weights);
+}

@@ -1,0 +1,63 @@
+package dev.fettle.quantize.ggml;
+
+import dev.fettle.quantize.GgmlType;
+import java.lang.foreign.MemorySegment;
+
+/// The same bytes as the scalar twin, a vector of weights at a time. Segments on the Java heap go
+/// to the scalar twin: a mixture of segment kinds at one load keeps the compiler from turning it
+/// into one instruction.
+public final class VectorGgmlKernels implements GgmlKernels {
+  private final ScalarGgmlKernels scalar = new ScalarGgmlKernels();
+
+  private interface Block {
+    void convert(MemorySegment from, long at, MemorySegment to, long target);
+  }
+
+  @Override
+  public void quantize(GgmlType type, MemorySegment weights, long count, MemorySegment blocks) {
+    if (!weights.isNative() || !blocks.isNative()) {
+      scalar.quantize(type, weights, count, blocks);
+      return;
+    }
+    switch (type) {
+      case Q8_0 -> quantize(type, VectorBlocks32::toQ8_0, weights, count, blocks);
+      case Q4_0 -> quantize(type, VectorBlocks32::toQ4_0, weights, count, blocks);
+      case Q4_1 -> quantize(type, VectorBlocks32::toQ4_1, weights, count, blocks);
+      case Q5_0 -> quantize(type, VectorBlocks32::toQ5_0, weights, count, blocks);
+      case Q5_1 -> quantize(type, VectorBlocks32::toQ5_1, weights, count, blocks);
+      case Q4_K, Q5_K, Q6_K -> scalar.quantize(type, weights, count, blocks);
+    }
+  }
+
+  private static void quantize(
+      GgmlType type, Block block, MemorySegment weights, long count, MemorySegment blocks) {
+    for (long i = 0; i < count / type.blockSize(); i++) {
+      block.convert(weights, 4 * i * type.blockSize(), blocks, i * type.blockBytes());
+    }
+  }
+
+  @Override
+  public void dequantize(GgmlType type, MemorySegment blocks, long count, MemorySegment weights) {
+    if (!weights.isNative() || !blocks.isNative()) {
+      scalar.dequantize(type, blocks, count, weights);
+      return;
+    }
+    switch (type) {
+      case Q8_0 -> dequantize(type, VectorBlocks32::fromQ8_0, blocks, count, weights);
+      case Q4_0 -> dequantize(type, VectorBlocks32::fromQ4_0, blocks, count, weights);
+      case Q4_1 -> dequantize(type, VectorBlocks32::fromQ4_1, blocks, count, weights);
+      case Q5_0 -> dequantize(type, VectorBlocks32::fromQ5_0, blocks, count, weights);
+      case Q5_1 -> dequantize(type, VectorBlocks32::fromQ5_1, blocks, count, weights);
+      case Q4_K -> dequantize(type, VectorBlocksK::fromQ4_K, blocks, count, weights);
+      case Q5_K -> dequantize(type, VectorBlocksK::fromQ5_K, blocks, count, weights);
+      case Q6_K -> dequantize(type, VectorBlocksK::fromQ6_K, blocks, count, weights);
+    }
+  }
+
+  private static void dequantize(
+      GgmlType type, Block block, MemorySegment blocks, long count, MemorySegment weights) {
+    for (long i = 0; i < count / type.blockSize(); i++) {
+      block.convert(blocks, i * type.blockBytes(), weights, 4 * i * type.blockSize());
+    }
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.quantize.ggml;
+
+import org.jspecify.annotations.NullMarked;
