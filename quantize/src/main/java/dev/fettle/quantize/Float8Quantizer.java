@@ -26,7 +26,7 @@ final class Float8Quantizer {
     float[] scales = runs.largest(weight);
     ScaleRuns.requireFinite(name, weight, scales);
     Shape scaleShape = scheme.granularity().scaleShape(weight.shape());
-    DType scaleDtype = scaleDtype(weight.dtype());
+    DType scaleDtype = Float8Tensor.scaleDtype(weight.dtype());
     HostTensor stored =
         new HostTensor(
             scaleDtype,
@@ -59,11 +59,6 @@ final class Float8Quantizer {
                                     scales[scale],
                                     codes.asSlice(at + offset, length)))));
     return new Float8Tensor(weight.shape(), weight.dtype(), scheme, codes, stored);
-  }
-
-  /// The dtype of the scales of a weight.
-  static DType scaleDtype(DType weight) {
-    return weight == DType.F16 ? DType.F32 : weight;
   }
 
   private static void requireFitting(String name, Shape shape, Scheme.Float8 scheme) {

@@ -34,6 +34,12 @@ public record Float8Tensor(
     }
   }
 
+  /// The dtype of the scales of a weight: its own, but float32 for float16, which is too narrow for
+  /// them.
+  public static DType scaleDtype(DType weight) {
+    return weight == DType.F16 ? DType.F32 : weight;
+  }
+
   @Override
   public long byteSize() {
     return codes.byteSize() + scales.byteSize();

@@ -19,7 +19,7 @@ public enum FourBitCode {
     return this == NF4 ? "nf4" : "fp4";
   }
 
-  static FourBitCode of(Scheme.Codebook scheme) {
+  public static FourBitCode of(Scheme.Codebook scheme) {
     return switch (scheme) {
       case Scheme.Nf4 nf4 -> NF4;
       case Scheme.Fp4 fp4 -> FP4;

@@ -10,7 +10,6 @@ import dev.fettle.quantize.Float8Tensor;
 import dev.fettle.quantize.FourBitCode;
 import dev.fettle.quantize.GgmlTensor;
 import dev.fettle.quantize.LlmInt8Tensor;
-import dev.fettle.quantize.Nf4;
 import dev.fettle.quantize.Mxfp4Tensor;
 import dev.fettle.quantize.Nvfp4Tensor;
 import dev.fettle.quantize.QuantizedTensor;
@@ -47,8 +46,6 @@ public final class BitsAndBytesLayout {
   private static final String QUANT_MAP = ".quant_map";
   private static final String NESTED_ABSMAX = ".nested_absmax";
   private static final String NESTED_QUANT_MAP = ".nested_quant_map";
-  private static final String STATE_NF4 = ".quant_state.bitsandbytes__nf4";
-  private static final String STATE_FP4 = ".quant_state.bitsandbytes__fp4";
   private static final int NESTED_BLOCK_SIZE = 256;
 
   private BitsAndBytesLayout() {}
@@ -58,7 +55,7 @@ public final class BitsAndBytesLayout {
       String weightName, QuantizedTensor quantized) {
     SequencedMap<String, HostTensor> tensors = new LinkedHashMap<>();
     switch (quantized) {
-      case CodebookTensor nf4 -> putNf4(weightName, nf4, tensors);
+      case CodebookTensor codebook -> putFourBit(weightName, codebook, tensors);
       case LlmInt8Tensor int8 -> {
         String module = module(weightName);
         tensors.put(weightName, new HostTensor(DType.I8, int8.shape(), int8.codes()));
@@ -76,13 +73,13 @@ public final class BitsAndBytesLayout {
     return tensors;
   }
 
-  private static void putNf4(
-      String weight, CodebookTensor nf4, SequencedMap<String, HostTensor> tensors) {
-    MemorySegment packed = nf4.packed();
+  private static void putFourBit(
+      String weight, CodebookTensor codebook, SequencedMap<String, HostTensor> tensors) {
+    MemorySegment packed = codebook.packed();
     tensors.put(weight, new HostTensor(DType.U8, Shape.of(packed.byteSize(), 1), packed));
-    long blocks = nf4.absmax().blocks();
-    HostTensor quantMap = HostTensor.of(Nf4.code(), 16);
-    switch (nf4.absmax()) {
+    long blocks = codebook.absmax().blocks();
+    HostTensor quantMap = HostTensor.of(codebook.code().levels(), 16);
+    switch (codebook.absmax()) {
       case Absmax.Plain plain -> {
         tensors.put(weight + ABSMAX, new HostTensor(DType.F32, Shape.of(blocks), plain.values()));
         tensors.put(weight + QUANT_MAP, quantMap);
@@ -97,8 +94,8 @@ public final class BitsAndBytesLayout {
             weight + NESTED_QUANT_MAP, new HostTensor(DType.F32, Shape.of(256), nested.map()));
       }
     }
-    byte[] state = QuantState.of(nf4).toJson();
-    tensors.put(weight + STATE_NF4, HostTensor.of(state, DType.U8, state.length));
+    byte[] state = QuantState.of(codebook).toJson();
+    tensors.put(weight + state(codebook.code()), HostTensor.of(state, DType.U8, state.length));
   }
 
   /// What [#tensors] will hold for a weight of this shape and dtype, before it is quantized.
@@ -106,10 +103,10 @@ public final class BitsAndBytesLayout {
       String weightName, Shape shape, DType originalDtype, Scheme scheme) {
     List<TensorInfo> plan = new ArrayList<>();
     switch (scheme) {
-      case Scheme.Nf4 nf4 -> {
+      case Scheme.Codebook codebook -> {
         long n = shape.elements();
-        long blocks = (n + nf4.blockSize() - 1) / nf4.blockSize();
-        boolean nested = nf4.doubleQuant();
+        long blocks = (n + codebook.blockSize() - 1) / codebook.blockSize();
+        boolean nested = codebook.doubleQuant();
         plan.add(new TensorInfo(weightName, DType.U8, Shape.of((n + 1) / 2, 1)));
         plan.add(
             new TensorInfo(weightName + ABSMAX, nested ? DType.U8 : DType.F32, Shape.of(blocks)));
@@ -119,8 +116,8 @@ public final class BitsAndBytesLayout {
           plan.add(new TensorInfo(weightName + NESTED_ABSMAX, DType.F32, Shape.of(outer)));
           plan.add(new TensorInfo(weightName + NESTED_QUANT_MAP, DType.F32, Shape.of(256)));
         }
-        long length = QuantState.plannedLength(nf4, originalDtype, shape);
-        plan.add(new TensorInfo(weightName + STATE_NF4, DType.U8, Shape.of(length)));
+        long length = QuantState.plannedLength(codebook, originalDtype, shape);
+        plan.add(new TensorInfo(weightName + state(FourBitCode.of(codebook)), DType.U8, Shape.of(length)));
       }
       case Scheme.LlmInt8 int8 -> {
         String module = module(weightName);
@@ -128,7 +125,6 @@ public final class BitsAndBytesLayout {
         plan.add(new TensorInfo(module + ".SCB", DType.F32, Shape.of(shape.dim(0))));
         plan.add(new TensorInfo(module + ".weight_format", DType.U8, Shape.of()));
       }
-      case Scheme.Fp4 fp4 -> throw foreign(scheme);
       case Scheme.Affine affine -> throw foreign(scheme);
       case Scheme.Float8 float8 -> throw foreign(scheme);
       case Scheme.Mxfp4 mxfp4 -> throw foreign(scheme);
@@ -139,6 +135,11 @@ public final class BitsAndBytesLayout {
     return plan;
   }
 
+  /// Suffix of the tensor that holds the JSON.
+  private static String state(FourBitCode code) {
+    return ".quant_state.bitsandbytes__" + code.text();
+  }
+
   private static IllegalArgumentException foreign(Scheme scheme) {
     return new IllegalArgumentException("bitsandbytes has no layout for " + scheme);
   }
@@ -146,8 +147,8 @@ public final class BitsAndBytesLayout {
   /// Whether this weight is stored quantized.
   public static boolean isQuantized(TensorSource source, String weightName) {
     SequencedMap<String, TensorInfo> infos = source.infos();
-    return infos.containsKey(weightName + STATE_NF4)
-        || infos.containsKey(weightName + STATE_FP4)
+    return infos.containsKey(weightName + state(FourBitCode.NF4))
+        || infos.containsKey(weightName + state(FourBitCode.FP4))
         || (weightName.endsWith(".weight") && infos.containsKey(module(weightName) + ".SCB"));
   }
 
@@ -169,34 +170,30 @@ public final class BitsAndBytesLayout {
   ///   bitsandbytes gives it
   public static QuantizedTensor read(TensorSource source, String weightName) {
     SequencedMap<String, TensorInfo> infos = source.infos();
-    if (infos.containsKey(weightName + STATE_NF4)) {
-      return readNf4(source, weightName);
-    }
-    if (infos.containsKey(weightName + STATE_FP4)) {
-      throw new UserException(
-          "Tensor '"
-              + weightName
-              + "' is quantized to FP4, which is not supported yet;"
-              + " use NF4 or int8.");
+    for (FourBitCode code : FourBitCode.values()) {
+      if (infos.containsKey(weightName + state(code))) {
+        return readFourBit(source, weightName, code);
+      }
     }
     return readInt8(source, weightName);
   }
 
-  private static CodebookTensor readNf4(TensorSource source, String weight) {
-    QuantState state = QuantState.parse(source.tensor(weight + STATE_NF4), weight);
+  private static CodebookTensor readFourBit(
+      TensorSource source, String weight, FourBitCode code) {
+    QuantState state = QuantState.parse(source.tensor(weight + state(code)), weight, code);
     long n = state.shape().elements();
     long blocks = (n + state.blockSize() - 1) / state.blockSize();
     // bnb_4bit_quant_storage may show the same bytes as a wider dtype
     HostTensor packed = source.tensor(weight);
     if (packed.byteSize() != (n + 1) / 2) {
       throw new UserException(
-          "Tensor '%s' of shape %s packs into %d bytes as NF4, found %d."
-              .formatted(weight, state.shape(), (n + 1) / 2, packed.byteSize()));
+          "Tensor '%s' of shape %s packs into %d bytes as %s, found %d."
+              .formatted(weight, state.shape(), (n + 1) / 2, code, packed.byteSize()));
     }
     HostTensor quantMap = demand(source, weight + QUANT_MAP, DType.F32, Shape.of(16));
-    if (quantMap.data().mismatch(MemorySegment.ofArray(Nf4.code())) >= 0) {
+    if (quantMap.data().mismatch(MemorySegment.ofArray(code.levels())) >= 0) {
       throw new UserException(
-          "Tensor '" + weight + QUANT_MAP + "' does not hold the sixteen levels of NF4.");
+          "Tensor '" + weight + QUANT_MAP + "' does not hold the sixteen levels of " + code + ".");
     }
     QuantState.@Nullable Nested nested = state.nested();
     Absmax absmax;
@@ -214,7 +211,7 @@ public final class BitsAndBytesLayout {
               nested.offset());
     }
     return new CodebookTensor(
-        state.shape(), state.dtype(), FourBitCode.NF4, state.blockSize(), packed.data(), absmax);
+        state.shape(), state.dtype(), code, state.blockSize(), packed.data(), absmax);
   }
 
   private static LlmInt8Tensor readInt8(TensorSource source, String weight) {
@@ -265,15 +262,15 @@ public final class BitsAndBytesLayout {
   /// @param skipModules modules left unquantized, or empty for the default choice
   public static ObjectNode quantizationConfig(
       Scheme scheme, DType computeDtype, List<String> skipModules) {
-    boolean fourBit = scheme instanceof Scheme.Nf4;
-    boolean nested = scheme instanceof Scheme.Nf4 nf4 && nf4.doubleQuant();
+    boolean fourBit = scheme instanceof Scheme.Codebook;
+    boolean nested = scheme instanceof Scheme.Codebook codebook && codebook.doubleQuant();
     ObjectNode config = Json.object();
     config.put("quant_method", "bitsandbytes");
     config.put("load_in_4bit", fourBit);
     config.put("load_in_8bit", !fourBit);
     config.put("_load_in_4bit", fourBit);
     config.put("_load_in_8bit", !fourBit);
-    config.put("bnb_4bit_quant_type", fourBit ? "nf4" : "fp4");
+    config.put("bnb_4bit_quant_type", scheme instanceof Scheme.Nf4 ? "nf4" : "fp4");
     config.put("bnb_4bit_use_double_quant", nested);
     config.put("bnb_4bit_compute_dtype", computeDtype.torchName());
     config.put("bnb_4bit_quant_storage", "uint8");

@@ -3,6 +3,7 @@ package dev.fettle.quantize.bitsandbytes;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.quantize.Absmax;
 import dev.fettle.quantize.CodebookTensor;
+import dev.fettle.quantize.FourBitCode;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
@@ -18,11 +19,13 @@ import tools.jackson.databind.node.ObjectNode;
 /// The JSON that bitsandbytes stores as a tensor beside a 4-bit weight. Its loader rejects unknown
 /// keys and ignores order and spaces.
 ///
+/// @param code the levels
 /// @param shape dimensions of the weight
 /// @param dtype dtype of the weight before quantization and of the dequantized result
 /// @param blockSize weights per scale
 /// @param nested null without double quantization
-record QuantState(Shape shape, DType dtype, int blockSize, @Nullable Nested nested) {
+record QuantState(
+    FourBitCode code, Shape shape, DType dtype, int blockSize, @Nullable Nested nested) {
   /// @param blockSize scales per nested scale
   /// @param offset mean of the scales; a float32 printed as a double
   record Nested(int blockSize, float offset) {}
@@ -37,18 +40,20 @@ record QuantState(Shape shape, DType dtype, int blockSize, @Nullable Nested nest
           case Absmax.Plain plain -> null;
           case Absmax.Nested absmax -> new Nested(absmax.blockSize(), absmax.offset());
         };
-    return new QuantState(tensor.shape(), tensor.originalDtype(), tensor.blockSize(), nested);
+    return new QuantState(
+        tensor.code(), tensor.shape(), tensor.originalDtype(), tensor.blockSize(), nested);
   }
 
-  static long plannedLength(Scheme.Nf4 scheme, DType dtype, Shape shape) {
+  static long plannedLength(Scheme.Codebook scheme, DType dtype, Shape shape) {
     @Nullable Nested nested = scheme.doubleQuant() ? new Nested(256, 0) : null;
-    return new QuantState(shape, dtype, scheme.blockSize(), nested).toJson().length;
+    return new QuantState(FourBitCode.of(scheme), shape, dtype, scheme.blockSize(), nested)
+        .toJson().length;
   }
 
   /// UTF-8 JSON whose length depends on everything but the offset.
   byte[] toJson() {
     ObjectNode json = Json.object();
-    json.put("quant_type", "nf4");
+    json.put("quant_type", code.text());
     json.put("blocksize", blockSize);
     json.put("dtype", dtype.torchName());
     ArrayNode dims = json.putArray("shape");
@@ -69,16 +74,17 @@ record QuantState(Shape shape, DType dtype, int blockSize, @Nullable Nested nest
   }
 
   /// @param weight name of the weight, for messages
-  /// @throws UserException if the JSON is malformed or describes something else than NF4
-  static QuantState parse(HostTensor tensor, String weight) {
+  /// @throws UserException if the JSON is malformed or describes another code
+  static QuantState parse(HostTensor tensor, String weight, FourBitCode code) {
     String source = "the quant_state of tensor '" + weight + "'";
     if (tensor.dtype() != DType.U8 || tensor.byteSize() > 1 << 16) {
       throw new UserException("Expected JSON in at most 65536 bytes of U8 as " + source + ".");
     }
     byte[] bytes = tensor.data().toArray(ValueLayout.JAVA_BYTE);
     ObjectNode json = Json.parse(new String(bytes, StandardCharsets.UTF_8), source);
-    if (!json.path("quant_type").asString("").equals("nf4")) {
-      throw new UserException("Expected quant_type nf4 in " + source + ", found " + json + ".");
+    if (!json.path("quant_type").asString("").equals(code.text())) {
+      throw new UserException(
+          "Expected quant_type %s in %s, found %s.".formatted(code.text(), source, json));
     }
     int blockSize = blockSize(json, "blocksize", source);
     DType dtype = DType.parse(json.path("dtype").asString(""), source);
@@ -92,7 +98,7 @@ record QuantState(Shape shape, DType dtype, int blockSize, @Nullable Nested nest
     }
     Shape shape = shape(json.path("shape"), source);
     if (!json.has("nested_offset")) {
-      return new QuantState(shape, dtype, blockSize, null);
+      return new QuantState(code, shape, dtype, blockSize, null);
     }
     JsonNode offset = json.path("nested_offset");
     if (!offset.isNumber()) {
@@ -100,15 +106,15 @@ record QuantState(Shape shape, DType dtype, int blockSize, @Nullable Nested nest
     }
     int nestedBlockSize = blockSize(json, "nested_blocksize", source);
     return new QuantState(
-        shape, dtype, blockSize, new Nested(nestedBlockSize, (float) offset.doubleValue()));
+        code, shape, dtype, blockSize, new Nested(nestedBlockSize, (float) offset.doubleValue()));
   }
 
   private static int blockSize(ObjectNode json, String key, String source) {
     int size = json.path(key).asInt(0);
-    if (!Scheme.Nf4.BLOCK_SIZES.contains(size)) {
+    if (!Scheme.Codebook.BLOCK_SIZES.contains(size)) {
       throw new UserException(
           "Expected one of %s as %s in %s, found %s."
-              .formatted(Scheme.Nf4.BLOCK_SIZES, key, source, json.path(key)));
+              .formatted(Scheme.Codebook.BLOCK_SIZES, key, source, json.path(key)));
     }
     return size;
   }

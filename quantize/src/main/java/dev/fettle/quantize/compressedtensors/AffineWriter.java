@@ -35,7 +35,7 @@ record AffineWriter(
     } else {
       tensors.put(module + ".weight", new HostTensor(DType.I8, shape, tensor.codes()));
     }
-    Shape scales = CompressedTensorsLayout.storedScales(shape, scheme);
+    Shape scales = CompressedTensorsLayout.storedScales(shape, scheme.granularity());
     tensors.put(
         module + CompressedTensorsLayout.SCALE,
         new HostTensor(tensor.scales().dtype(), scales, tensor.scales().data()));

@@ -5,8 +5,12 @@ import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.AffineParameters;
 import dev.fettle.quantize.AffineTensor;
 import dev.fettle.quantize.CodebookTensor;
+import dev.fettle.quantize.Float8Tensor;
+import dev.fettle.quantize.GgmlTensor;
 import dev.fettle.quantize.Granularity;
 import dev.fettle.quantize.LlmInt8Tensor;
+import dev.fettle.quantize.Mxfp4Tensor;
+import dev.fettle.quantize.Nvfp4Tensor;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
@@ -33,6 +37,8 @@ import org.jspecify.annotations.Nullable;
 ///                 M.input_scale        float [1]          static activations only
 ///                 M.input_zero_point   I8 [1]             asymmetric static activations only
 /// ```
+///
+/// For small floating-point numbers see `FloatLayout`.
 ///
 /// Source: compressed-tensors 0.17, `compressors/pack_quantized` and `compressors/naive_quantized`.
 public final class CompressedTensorsLayout {
@@ -71,9 +77,20 @@ public final class CompressedTensorsLayout {
     List<TensorInfo> plan = new ArrayList<>();
     switch (scheme) {
       case Scheme.Affine affine -> planAffine(module, shape, dtype, affine, activations, plan);
-      case Scheme.Float8 float8 -> throw foreign(scheme);
-      case Scheme.Mxfp4 mxfp4 -> throw foreign(scheme);
-      case Scheme.Nvfp4 nvfp4 -> throw foreign(scheme);
+      case Scheme.Float8 float8 -> {
+        requireNoActivations(scheme, activations);
+        plan.addAll(FloatLayout.plan(module, shape, dtype, float8));
+      }
+      case Scheme.Mxfp4 mxfp4 -> {
+        requireNoActivations(scheme, activations);
+        FloatLayout.requireBlocks(module, shape, scheme, Scheme.Mxfp4.BLOCK_SIZE);
+        plan.addAll(FloatLayout.planMxfp4(module, shape));
+      }
+      case Scheme.Nvfp4 nvfp4 -> {
+        requireNoActivations(scheme, activations);
+        FloatLayout.requireBlocks(module, shape, scheme, Scheme.Nvfp4.BLOCK_SIZE);
+        plan.addAll(FloatLayout.planNvfp4(module, shape));
+      }
       case Scheme.Nf4 nf4 -> throw foreign(scheme);
       case Scheme.Fp4 fp4 -> throw foreign(scheme);
       case Scheme.LlmInt8 int8 -> throw foreign(scheme);
@@ -85,6 +102,15 @@ public final class CompressedTensorsLayout {
 
   private static UserException foreign(Scheme scheme) {
     return new UserException("compressed-tensors has no layout for " + scheme + ".");
+  }
+
+  private static void requireNoActivations(
+      Scheme scheme, @Nullable ActivationQuantization activations) {
+    if (activations != null) {
+      throw new UserException(
+          "With quantized activations the weights must be 8-bit integers, not %s."
+              .formatted(scheme));
+    }
   }
 
   private static void planAffine(
@@ -101,7 +127,7 @@ public final class CompressedTensorsLayout {
     } else {
       plan.add(new TensorInfo(module + ".weight", DType.I8, shape));
     }
-    Shape scales = storedScales(shape, scheme);
+    Shape scales = storedScales(shape, scheme.granularity());
     plan.add(new TensorInfo(module + SCALE, dtype, scales));
     if (activations == null) {
       plan.add(new TensorInfo(module + SHAPE, DType.I64, Shape.of(2)));
@@ -129,17 +155,7 @@ public final class CompressedTensorsLayout {
       Shape shape,
       Scheme.Affine scheme,
       @Nullable ActivationQuantization activations) {
-    if (scheme.granularity() instanceof Granularity.PerChannel channel && channel.axis() != 0) {
-      throw new UserException(
-          "A model folder cannot hold %s: compressed-tensors has scales per output channel only; choose channel."
-              .formatted(scheme));
-    }
-    if (scheme.granularity() instanceof Granularity.PerBlock block
-        && (shape.dim(0) % block.rows() != 0 || shape.dim(1) % block.columns() != 0)) {
-      throw new UserException(
-          "Layer %s has shape %s, which blocks of %dx%d do not divide; choose a block that does, or --skip-modules."
-              .formatted(module, shape, block.rows(), block.columns()));
-    }
+    checkGranularity(module, shape, scheme, scheme.granularity());
     if (activations != null
         && (scheme.bits() != 8
             || scheme.granularity() instanceof Granularity.PerGroup
@@ -150,11 +166,26 @@ public final class CompressedTensorsLayout {
     }
   }
 
+  static void checkGranularity(
+      String module, Shape shape, Scheme scheme, Granularity granularity) {
+    if (granularity instanceof Granularity.PerChannel channel && channel.axis() != 0) {
+      throw new UserException(
+          "A model folder cannot hold %s: compressed-tensors has scales per output channel only; choose channel."
+              .formatted(scheme));
+    }
+    if (granularity instanceof Granularity.PerBlock block
+        && (shape.dim(0) % block.rows() != 0 || shape.dim(1) % block.columns() != 0)) {
+      throw new UserException(
+          "Layer %s has shape %s, which blocks of %dx%d do not divide; choose a block that does, or --skip-modules."
+              .formatted(module, shape, block.rows(), block.columns()));
+    }
+  }
+
   /// compressed-tensors stores the one scale of a tensor as a vector.
-  static Shape storedScales(Shape shape, Scheme.Affine scheme) {
-    return scheme.granularity() instanceof Granularity.PerTensor
+  static Shape storedScales(Shape shape, Granularity granularity) {
+    return granularity instanceof Granularity.PerTensor
         ? Shape.of(1)
-        : scheme.granularity().scaleShape(shape);
+        : granularity.scaleShape(shape);
   }
 
   static boolean isPackedZeroPoint(Scheme.Affine scheme) {
@@ -175,7 +206,11 @@ public final class CompressedTensorsLayout {
     return switch (quantized) {
       case AffineTensor affine ->
           new AffineWriter(module, affine, activations, input).tensors(new LinkedHashMap<>());
+      case Float8Tensor float8 -> FloatLayout.tensors(module, float8);
+      case Mxfp4Tensor mxfp4 -> FloatLayout.tensors(module, mxfp4);
+      case Nvfp4Tensor nvfp4 -> FloatLayout.tensors(module, nvfp4);
       case CodebookTensor codebook -> throw foreign(codebook.scheme());
+      case GgmlTensor ggml -> throw foreign(ggml.scheme());
       case LlmInt8Tensor int8 -> throw foreign(int8.scheme());
     };
   }

@@ -4,6 +4,10 @@ import dev.fettle.checkpoint.CheckpointFolder;
 import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.AffineParameters;
 import dev.fettle.quantize.AffineTensor;
+import dev.fettle.quantize.Float8Tensor;
+import dev.fettle.quantize.Granularity;
+import dev.fettle.quantize.Mxfp4Tensor;
+import dev.fettle.quantize.Nvfp4Tensor;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
@@ -96,9 +100,15 @@ public final class CompressedTensorsReader {
     }
     return switch (group.weights()) {
       case Scheme.Affine affine -> affine(module, demanded, affine);
-      case Scheme.Float8 float8 -> throw unsupported(module, float8);
-      case Scheme.Mxfp4 mxfp4 -> throw unsupported(module, mxfp4);
-      case Scheme.Nvfp4 nvfp4 -> throw unsupported(module, nvfp4);
+      case Scheme.Float8 float8 -> float8(module, demanded, float8);
+      case Scheme.Mxfp4 mxfp4 -> {
+        FloatLayout.requireBlocks(module, demanded, mxfp4, Scheme.Mxfp4.BLOCK_SIZE);
+        yield mxfp4(module, demanded);
+      }
+      case Scheme.Nvfp4 nvfp4 -> {
+        FloatLayout.requireBlocks(module, demanded, nvfp4, Scheme.Nvfp4.BLOCK_SIZE);
+        yield nvfp4(module, demanded);
+      }
       case Scheme.Nf4 nf4 -> throw unsupported(module, nf4);
       case Scheme.Fp4 fp4 -> throw unsupported(module, fp4);
       case Scheme.LlmInt8 int8 -> throw unsupported(module, int8);
@@ -114,30 +124,85 @@ public final class CompressedTensorsReader {
   }
 
   private AffineTensor affine(String module, Shape shape, Scheme.Affine scheme) {
-    Shape matrix = scheme.granularity().scaleShape(shape);
-    HostTensor stored = folder.tensor(module + CompressedTensorsLayout.SCALE);
-    if (stored.elements() != matrix.elements() || !isScaleDType(stored.dtype())) {
-      throw unexpected(
-          module + CompressedTensorsLayout.SCALE,
-          stored,
-          DType.BF16,
-          CompressedTensorsLayout.storedScales(shape, scheme));
-    }
-    HostTensor scales = new HostTensor(stored.dtype(), matrix, stored.data());
-    for (float scale : scales.toFloats()) {
-      if (!Float.isFinite(scale)) {
-        throw new UserException(
-            "Tensor '%s%s' in %s has the scale %s."
-                .formatted(module, CompressedTensorsLayout.SCALE, folder.path(), scale));
-      }
-    }
+    HostTensor scales = scales(module, shape, scheme.granularity());
     return new AffineTensor(
         shape,
         scales.dtype(),
         scheme,
         codes(module, shape, scheme),
         scales,
-        zeros(module, matrix, scheme));
+        zeros(module, scales.shape(), scheme));
+  }
+
+  /// One per run of weights, as a matrix.
+  private HostTensor scales(String module, Shape shape, Granularity granularity) {
+    Shape matrix = granularity.scaleShape(shape);
+    String name = module + CompressedTensorsLayout.SCALE;
+    HostTensor stored = folder.tensor(name);
+    if (stored.elements() != matrix.elements() || !isScaleDType(stored.dtype())) {
+      throw unexpected(
+          name, stored, DType.BF16, CompressedTensorsLayout.storedScales(shape, granularity));
+    }
+    HostTensor scales = FloatLayout.matrix(stored, granularity, shape);
+    for (float scale : scales.toFloats()) {
+      if (!Float.isFinite(scale)) {
+        throw new UserException(
+            "Tensor '%s' in %s has the scale %s.".formatted(name, folder.path(), scale));
+      }
+    }
+    return scales;
+  }
+
+  private Float8Tensor float8(String module, Shape shape, Scheme.Float8 scheme) {
+    HostTensor codes = demand(module + ".weight", DType.F8_E4M3, shape);
+    HostTensor scales = scales(module, shape, scheme.granularity());
+    return new Float8Tensor(shape, scales.dtype(), scheme, codes.data(), scales);
+  }
+
+  private Mxfp4Tensor mxfp4(String module, Shape shape) {
+    return new Mxfp4Tensor(
+        shape,
+        modelDtype(),
+        fourBitCodes(module, shape),
+        demand(
+                module + CompressedTensorsLayout.SCALE,
+                DType.U8,
+                FloatLayout.columns(shape, Scheme.Mxfp4.BLOCK_SIZE))
+            .data());
+  }
+
+  private Nvfp4Tensor nvfp4(String module, Shape shape) {
+    String name = module + FloatLayout.GLOBAL_SCALE;
+    float globalScale = scalar(name);
+    if (!(globalScale > 0) || Float.isInfinite(globalScale)) {
+      throw new UserException(
+          "Tensor '%s' in %s is %s; a scale is a positive number."
+              .formatted(name, folder.path(), globalScale));
+    }
+    return new Nvfp4Tensor(
+        shape,
+        modelDtype(),
+        fourBitCodes(module, shape),
+        demand(
+                module + CompressedTensorsLayout.SCALE,
+                DType.F8_E4M3,
+                FloatLayout.columns(shape, Scheme.Nvfp4.BLOCK_SIZE))
+            .data(),
+        globalScale);
+  }
+
+  private MemorySegment fourBitCodes(String module, Shape shape) {
+    Shape packed = FloatLayout.columns(shape, 2);
+    return demand(module + CompressedTensorsLayout.PACKED, DType.U8, packed).data();
+  }
+
+  /// The dtype that the configuration gives the model; bfloat16 where it gives none.
+  private DType modelDtype() {
+    String name =
+        folder.configJson().path("dtype").asString(
+            folder.configJson().path("torch_dtype").asString("bfloat16"));
+    DType dtype = DType.parse(name, folder.path().resolve("config.json").toString());
+    return isScaleDType(dtype) ? dtype : DType.BF16;
   }
 
   private static boolean isScaleDType(DType dtype) {

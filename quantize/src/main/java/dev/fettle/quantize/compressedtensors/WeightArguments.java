@@ -107,7 +107,8 @@ final class WeightArguments {
       return affine(bits, symmetric, granularity(json, strategy, where), where);
     }
     int group = json.path("group_size").asInt(0);
-    if (bits == 8 && symmetric && !(strategy.equals("group") && group == 32)) {
+    boolean microscaling = json.path("scale_dtype").asString("").equals("torch.uint8");
+    if (bits == 8 && symmetric && !microscaling) {
       return new Scheme.Float8(Float8Format.E4M3, granularity(json, strategy, where));
     }
     if (bits == 4 && strategy.equals("tensor_group") && group == Scheme.Nvfp4.BLOCK_SIZE) {
