@@ -1,11 +1,11 @@
 package dev.fettle.cli;
 
 import dev.fettle.checkpoint.Json;
+import dev.fettle.quantize.NearestName;
 import dev.fettle.quantize.explain.DecoderShape;
 import dev.fettle.quantize.explain.Explanation;
 import dev.fettle.quantize.explain.KnownShapes;
 import dev.fettle.quantize.explain.MemoryExplanation;
-import dev.fettle.quantize.explain.NearestName;
 import dev.fettle.tensor.UserException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -19,6 +19,8 @@ final class ExplainVerb extends Verb {
     topics =
         List.of(
             new ExplainNumberVerb(console),
+            new ExplainRangeVerb(console),
+            new ExplainSchemeVerb(console),
             new ExplainLoraVerb(console),
             new ExplainMemoryVerb(console));
   }
@@ -32,6 +34,6 @@ final class ExplainVerb extends Verb {
 
   @Override
   Answer run(Console console) {
-    throw usage("Say what to explain: number, lora or memory");
+    throw usage("Say what to explain: number, range, scheme, lora or memory");
   }
 }

@@ -26,6 +26,8 @@ class ExplainVerbTest {
       strings = {
         "explain number 7.32 -20 --format bf16",
         "explain number -- -1e-45 nan -inf",
+        "explain range -20 1000 --scheme uint8:asym:tensor --value -20 --value 1e6",
+        "explain scheme fp4:group=64 --rows 8 --columns 64",
         "explain lora 3 3 --lora-r 1",
         "explain memory llama3_2_1b"
       })
@@ -66,6 +68,13 @@ class ExplainVerbTest {
         "explain number seven | 'seven' is not a number",
         "explain number 7 --fromat fp16 | '--fromat' is neither an option nor a number",
         "explain number 7 --format fp17 | fp17",
+        "explain range -20 | MAX",
+        "explain range -20 1000 --sheme uint8 | --sheme",
+        "explain range -20 1000 --scheme int9:sym:tensor | did you mean int8:sym:tensor",
+        "explain range 5 -5 | smaller number first",
+        "explain scheme int4:asim:group=128 | at character 6, 'asim'",
+        "explain scheme q4_k --columns 100 | no multiple",
+        "explain scheme mxfp4 --rows 0 | 0 × 4096",
         "explain lora 4096 | COLUMNS",
         "explain lora 4096 x | 'x'",
         "explain lora 8 8 --lora-r 9 | choose 1 to 8",

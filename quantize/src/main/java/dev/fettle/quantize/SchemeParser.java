@@ -2,27 +2,49 @@ package dev.fettle.quantize;
 
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// Reads a scheme: parts between colons, the first of which is the format.
+/// Reads a scheme: parts between colons, the first of which is the format. A scheme with a mistake
+/// is answered with its place, what is possible there, and the nearest scheme there is.
 final class SchemeParser {
   private static final Pattern INTEGER = Pattern.compile("(u?)int([2-8])");
   private static final Pattern BLOCK = Pattern.compile("([0-9]{1,6})x([0-9]{1,6})");
   private static final int DEFAULT_BLOCK_SIZE = 64;
 
-  private final String text;
+  /// A repair changes one part; no scheme has more.
+  private static final int MAX_REPAIRS = 6;
+
   private final List<String> parts;
 
-  private SchemeParser(String text) {
-    this.text = text;
-    this.parts = List.of(text.split(":", -1));
+  private SchemeParser(List<String> parts) {
+    this.parts = parts;
   }
 
   static Scheme parse(String text) {
-    return new SchemeParser(text).scheme();
+    List<String> parts = List.of(text.split(":", -1));
+    try {
+      return new SchemeParser(parts).scheme();
+    } catch (SchemeMistake mistake) {
+      throw new UserException(
+          "Scheme '%s' %s; did you mean %s?".formatted(text, mistake.in(parts), nearest(parts)),
+          mistake);
+    }
+  }
+
+  /// The valid scheme that is reached by repairing one part after the other.
+  private static Scheme nearest(List<String> typed) {
+    List<String> parts = new ArrayList<>(typed);
+    for (int i = 0; i < MAX_REPAIRS; i++) {
+      try {
+        return new SchemeParser(parts).scheme();
+      } catch (SchemeMistake mistake) {
+        mistake.repair(parts);
+      }
+    }
+    throw new IllegalStateException("no repair of " + typed + " ends");
   }
 
   private Scheme scheme() {
@@ -33,87 +55,85 @@ final class SchemeParser {
     }
     for (Float8Format float8 : Float8Format.values()) {
       if (float8.text().equals(format)) {
-        return new Scheme.Float8(float8, granularity(1));
+        Granularity granularity = granularity(1);
+        return only(2, new Scheme.Float8(float8, granularity));
       }
     }
     for (GgmlType type : GgmlType.values()) {
       if (type.text().equals(format)) {
-        return only(new Scheme.Ggml(type));
+        return only(1, new Scheme.Ggml(type));
       }
     }
     return switch (format) {
       case "nf4" -> new Scheme.Nf4(blockSize(), isDouble());
       case "fp4" -> new Scheme.Fp4(blockSize(), isDouble());
-      case "mxfp4" -> only(new Scheme.Mxfp4());
-      case "nvfp4" -> only(new Scheme.Nvfp4());
-      case "llm.int8" -> only(new Scheme.LlmInt8());
-      case "float32", "fp32" -> only(new Scheme.Cast(DType.F32));
-      case "float16", "fp16" -> only(new Scheme.Cast(DType.F16));
-      case "bfloat16", "bf16" -> only(new Scheme.Cast(DType.BF16));
-      default -> throw unknown();
+      case "mxfp4" -> only(1, new Scheme.Mxfp4());
+      case "nvfp4" -> only(1, new Scheme.Nvfp4());
+      case "llm.int8" -> only(1, new Scheme.LlmInt8());
+      case "float32", "fp32" -> only(1, new Scheme.Cast(DType.F32));
+      case "float16", "fp16" -> only(1, new Scheme.Cast(DType.F16));
+      case "bfloat16", "bf16" -> only(1, new Scheme.Cast(DType.BF16));
+      default -> throw SchemeMistake.format();
     };
   }
 
-  private Scheme only(Scheme scheme) {
-    if (parts.size() != 1) {
-      throw unknown();
+  private Scheme only(int length, Scheme scheme) {
+    if (parts.size() > length) {
+      throw SchemeMistake.surplus(length);
     }
     return scheme;
   }
 
   private Scheme affine(int bits, boolean signed) {
-    boolean restricted = parts.size() == 4 && parts.getLast().equals("restricted");
-    if (parts.size() != (restricted ? 4 : 3)) {
-      throw unknown();
-    }
     Symmetry symmetry =
-        switch (parts.get(1)) {
-          case "sym" -> restricted ? Symmetry.RESTRICTED : Symmetry.SYMMETRIC;
+        switch (part(1)) {
+          case "sym" -> Symmetry.SYMMETRIC;
           case "asym" -> Symmetry.ASYMMETRIC;
-          default -> throw unknown();
+          default -> throw SchemeMistake.symmetry();
         };
-    if (restricted && symmetry == Symmetry.ASYMMETRIC) {
-      throw unknown();
+    Granularity granularity = granularity(2);
+    if (parts.size() == 3 || !symmetry.symmetric()) {
+      return only(3, new Scheme.Affine(bits, signed, symmetry, granularity));
     }
-    return new Scheme.Affine(bits, signed, symmetry, granularity(2));
+    if (!parts.get(3).equals("restricted")) {
+      throw SchemeMistake.suffix(3, "restricted");
+    }
+    return only(4, new Scheme.Affine(bits, signed, Symmetry.RESTRICTED, granularity));
   }
 
   private Granularity granularity(int at) {
-    if (parts.size() <= at) {
-      throw unknown();
-    }
-    String part = parts.get(at);
+    String part = part(at);
     int equals = part.indexOf('=');
     String value = equals < 0 ? "" : part.substring(equals + 1);
     return switch (equals < 0 ? part : part.substring(0, equals + 1)) {
       case "tensor" -> new Granularity.PerTensor();
       case "channel" -> new Granularity.PerChannel(0);
-      case "channel=" -> new Granularity.PerChannel(axis(value));
+      case "channel=" -> new Granularity.PerChannel(axis(value, at));
       case "token" -> new Granularity.PerToken();
-      case "group=" -> new Granularity.PerGroup(positive(value));
-      case "block=" -> block(value);
-      default -> throw unknown();
+      case "group=" -> new Granularity.PerGroup(positive(value, at));
+      case "block=" -> block(value, at);
+      default -> throw SchemeMistake.granularity(at);
     };
   }
 
-  private int axis(String value) {
+  private int axis(String value, int at) {
     if (!value.equals("0") && !value.equals("1")) {
-      throw unknown();
+      throw SchemeMistake.granularity(at);
     }
     return Integer.parseInt(value);
   }
 
-  private Granularity.PerBlock block(String value) {
+  private Granularity.PerBlock block(String value, int at) {
     Matcher block = BLOCK.matcher(value);
     if (!block.matches()) {
-      throw unknown();
+      throw SchemeMistake.granularity(at);
     }
-    return new Granularity.PerBlock(positive(block.group(1)), positive(block.group(2)));
+    return new Granularity.PerBlock(positive(block.group(1), at), positive(block.group(2), at));
   }
 
-  private int positive(String value) {
+  private static int positive(String value, int at) {
     if (!value.matches("[0-9]{1,6}") || Integer.parseInt(value) == 0) {
-      throw unknown();
+      throw SchemeMistake.granularity(at);
     }
     return Integer.parseInt(value);
   }
@@ -123,32 +143,26 @@ final class SchemeParser {
       return DEFAULT_BLOCK_SIZE;
     }
     String part = parts.get(1);
-    if (!part.startsWith("group=")) {
-      throw unknown();
+    String digits = part.startsWith("group=") ? part.substring("group=".length()) : "";
+    if (!digits.matches("[0-9]{1,6}")
+        || !Scheme.Codebook.BLOCK_SIZES.contains(Integer.parseInt(digits))) {
+      throw SchemeMistake.blockSize();
     }
-    return positive(part.substring("group=".length()));
+    return Integer.parseInt(digits);
   }
 
   private boolean isDouble() {
-    if (parts.size() > 3 || (parts.size() == 3 && !parts.get(2).equals("double"))) {
-      throw unknown();
+    if (parts.size() > 2 && !parts.get(2).equals("double")) {
+      throw SchemeMistake.suffix(2, "double");
+    }
+    if (parts.size() > 3) {
+      throw SchemeMistake.surplus(3);
     }
     return parts.size() == 3;
   }
 
-  private UserException unknown() {
-    return new UserException(
-        "Unknown quantization scheme '%s'; known are for example %s."
-            .formatted(
-                text,
-                String.join(
-                    ", ",
-                    Arrays.asList(
-                        "int8:sym:channel",
-                        "int4:asym:group=128",
-                        "nf4:group=64:double",
-                        "llm.int8",
-                        "fp8_e4m3:channel",
-                        "mxfp4"))));
+  /// The part, or nothing where the text ends before it.
+  private String part(int at) {
+    return at < parts.size() ? parts.get(at) : "";
   }
 }

@@ -55,11 +55,11 @@ public final class MemoryExplanation {
       rows.add(
           List.of(
               format.name(),
-              gigabytes(all),
-              gigabytes(stored),
+              size(all),
+              size(stored),
               String.format(Locale.ROOT, "%.2f", 8 * stored / parameters),
               format.formula()));
-      bars.add(new Part.Bar(format.name(), stored, gigabytes(stored)));
+      bars.add(new Part.Bar(format.name(), stored, size(stored)));
       formats
           .addObject()
           .put("format", format.name())
@@ -144,9 +144,12 @@ public final class MemoryExplanation {
     return "\"Every parameter\" counts all of them at the bits of the format. \"As stored\" is what quantizers write: the linear layers in the format with their scales, embedding, output head and norms in 16 bits.";
   }
 
-  static String gigabytes(double bytes) {
+  static String size(double bytes) {
+    if (bytes < 1e6) {
+      return String.format(Locale.ROOT, "%.0f bytes", bytes);
+    }
     return bytes < 1e9 * 0.9995
-        ? String.format(Locale.ROOT, "%.0f MB", bytes / 1e6)
+        ? String.format(Locale.ROOT, bytes < 1e8 ? "%.1f MB" : "%.0f MB", bytes / 1e6)
         : String.format(Locale.ROOT, "%.2f GB", bytes / 1e9);
   }
 

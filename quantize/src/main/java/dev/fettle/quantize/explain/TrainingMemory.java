@@ -59,10 +59,10 @@ record TrainingMemory(int loraRank, List<Method> methods) {
           List.of(
               method.name(),
               MemoryExplanation.count(method.trained()),
-              method.frozen() == 0 ? "–" : MemoryExplanation.gigabytes(method.frozen()),
-              MemoryExplanation.gigabytes(method.rest()),
-              MemoryExplanation.gigabytes(method.optimizer()),
-              MemoryExplanation.gigabytes(method.total()),
+              method.frozen() == 0 ? "–" : MemoryExplanation.size(method.frozen()),
+              MemoryExplanation.size(method.rest()),
+              MemoryExplanation.size(method.optimizer()),
+              MemoryExplanation.size(method.total()),
               method.formula()));
     }
     return new Part.Table(

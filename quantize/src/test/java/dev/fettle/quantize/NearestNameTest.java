@@ -1,4 +1,4 @@
-package dev.fettle.quantize.explain;
+package dev.fettle.quantize;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

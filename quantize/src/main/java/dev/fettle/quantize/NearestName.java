@@ -1,4 +1,4 @@
-package dev.fettle.quantize.explain;
+package dev.fettle.quantize;
 
 import java.util.Collection;
 import java.util.Comparator;
