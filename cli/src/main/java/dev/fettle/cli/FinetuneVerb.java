@@ -7,6 +7,7 @@ import dev.fettle.finetune.Finetune;
 import dev.fettle.finetune.FinetuneRequest;
 import dev.fettle.finetune.RunRecord;
 import dev.fettle.finetune.TrainingMethod;
+import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.text.DatasetOptions;
 import java.nio.file.Path;
@@ -58,6 +59,13 @@ final class FinetuneVerb extends Verb {
       description =
           "lora, qlora (base quantized to NF4 with double quantization) or full.%n(default: lora)")
   String method = "lora";
+
+  @Option(
+      names = "--load-in-8bit",
+      description =
+          "With --method lora: base in LLM.int8, outlier columns in the compute dtype, the rest"
+              + " multiplied as 8-bit integers.")
+  boolean loadIn8bit;
 
   @Option(
       names = "--resume",
@@ -114,6 +122,7 @@ final class FinetuneVerb extends Verb {
         chosen,
         lora.config(),
         lora.initialAdapter,
+        loadIn8bit ? new Scheme.LlmInt8() : null,
         computeDtype == null ? null : DType.parse(computeDtype),
         training.options(),
         output,

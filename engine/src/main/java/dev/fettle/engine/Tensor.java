@@ -104,6 +104,9 @@ public final class Tensor implements AutoCloseable {
           "a kernel needs a contiguous tensor, got a strided " + shape());
     }
     long bytes = elements() * dtype.bytes();
+    if (bytes == 0) {
+      return MemorySegment.NULL; // an empty tensor has no address
+    }
     return MemorySegment.ofAddress(raw.data_ptr().address()).reinterpret(bytes);
   }
 
@@ -404,6 +407,11 @@ public final class Tensor implements AutoCloseable {
   /// `this · weightᵀ`, weight `[out, in]`.
   public Tensor linear(Tensor weight) {
     return wrap(torch.linear(raw(), weight.raw()));
+  }
+
+  /// `this · other` of I8 matrices, each product and sum exact in int32: I32.
+  public Tensor intMatmul(Tensor other) {
+    return wrap(DispatchedOperations.intMatmul(raw(), other.raw()));
   }
 
   /// Batched product of `[b, n, k]` and `[b, k, m]`.

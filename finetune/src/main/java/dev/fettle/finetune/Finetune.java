@@ -59,7 +59,7 @@ public final class Finetune {
     LoadOptions options = LoadOptions.defaults().withComputeDtype(request.computeDtype());
     return switch (request.method()) {
       case FULL -> options.withTrainable(true);
-      case LORA -> options;
+      case LORA -> options.withQuantizeOnLoad(request.baseScheme());
       case QLORA -> options.withQuantizeOnLoad(QLORA_BASE);
     };
   }

@@ -2,7 +2,9 @@ package dev.fettle.finetune;
 
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.lora.TargetModules;
+import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.UserException;
 import dev.fettle.text.DatasetOptions;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +21,8 @@ import org.jspecify.annotations.Nullable;
 /// @param lora the adapter, for LoRA and QLoRA
 /// @param initialAdapter folder of an adapter to start from instead of a fresh one, or null; its
 ///   own configuration then replaces `lora`
+/// @param baseScheme what the base of a LoRA adapter is quantized to while loading, such as {@link
+///   Scheme.LlmInt8}; null leaves it as it is stored
 /// @param computeDtype float32 or bfloat16; null takes that of the checkpoint
 /// @param options of the training loop
 /// @param output folder of the adapter, or of the model for full fine-tuning
@@ -32,10 +36,20 @@ public record FinetuneRequest(
     TrainingMethod method,
     LoraConfig lora,
     @Nullable Path initialAdapter,
+    @Nullable Scheme baseScheme,
     @Nullable DType computeDtype,
     TrainingOptions options,
     Path output,
     boolean resume) {
+
+  /// @throws UserException if a base scheme is asked for with a method that has its own base
+  public FinetuneRequest {
+    if (baseScheme != null && method != TrainingMethod.LORA) {
+      throw new UserException(
+          "A base in %s belongs to --method lora, not to %s; leave one of them out."
+              .formatted(baseScheme, method.text()));
+    }
+  }
 
   /// Starts from the defaults: LoRA of rank 8 on every linear layer, alpha 16, samples of 512
   /// tokens.
@@ -54,6 +68,7 @@ public record FinetuneRequest(
     private TrainingMethod method = TrainingMethod.LORA;
     private LoraConfig lora = LoraConfig.of(8, 16, new TargetModules.AllLinear());
     private @Nullable Path initialAdapter;
+    private @Nullable Scheme baseScheme;
     private @Nullable DType computeDtype;
     private TrainingOptions options = TrainingOptions.builder().build();
     private boolean resume;
@@ -94,6 +109,11 @@ public record FinetuneRequest(
       return this;
     }
 
+    public Builder baseScheme(@Nullable Scheme value) {
+      baseScheme = value;
+      return this;
+    }
+
     public Builder computeDtype(@Nullable DType value) {
       computeDtype = value;
       return this;
@@ -119,6 +139,7 @@ public record FinetuneRequest(
           method,
           lora,
           initialAdapter,
+          baseScheme,
           computeDtype,
           options,
           output,

@@ -27,6 +27,7 @@ final class RunSettings {
     json.put("completion_key", request.dataset().completionKey());
     json.put("validation_data", absolute(request.validationData()));
     json.put("validation_split", request.validationSplit());
+    json.put("base_scheme", request.baseScheme() == null ? null : request.baseScheme().toString());
     json.put("compute_dtype", model.computeDtype().torchName());
     if (lora != null) {
       json.put("initial_adapter", absolute(request.initialAdapter()));

@@ -30,6 +30,8 @@ final class Embedding {
         case Weight.Trained trained -> lookUpTrained(scope, tape, trained.parameter(), ids);
         case Weight.Quantized quantized ->
             throw new IllegalStateException("embeddings are not quantized: " + quantized.value());
+        case Weight.IntegerProduct integers ->
+            throw new IllegalStateException("embeddings are not quantized: " + integers.value());
       };
     }
   }

@@ -97,7 +97,7 @@ public final class Linear {
       if (inputListener != null) {
         inputListener.accept(input);
       }
-      Tensor y = input.linear(scratch.materialize(weight));
+      Tensor y = scratch.multiply(path, input, weight);
       if (bias != null) {
         y.addInPlace(bias.in(y.dtype()));
       }

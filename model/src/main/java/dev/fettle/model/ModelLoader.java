@@ -7,6 +7,9 @@ import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
+import dev.fettle.quantize.AffineTensor;
+import dev.fettle.quantize.CodebookTensor;
+import dev.fettle.quantize.LlmInt8Tensor;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.quantize.QuantizedWeights;
 import dev.fettle.quantize.Quantizer;
@@ -22,6 +25,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /// Assembles a {@link CausalLm} from a checkpoint, tensor by tensor.
 final class ModelLoader {
@@ -196,16 +201,34 @@ final class ModelLoader {
             "Model %s is quantized ('%s' is packed), so its weights cannot all be trained; use LoRA, or start from the unquantized model."
                 .formatted(checkpoint.path(), name));
       }
-      return new Weight.Quantized(packedWeights.read(module));
+      return packed(module.name(), packedWeights.read(module));
     }
-    return scheme == null ? plainWeight(name) : quantized(name, scheme);
+    return scheme == null ? plainWeight(name) : quantized(module, scheme);
   }
 
-  private Weight quantized(String name, Scheme scheme) {
+  private Weight quantized(LinearModule module, Scheme scheme) {
+    String name = module.weightName();
     HostTensor stored = checkpoint.tensor(name);
     QuantizedTensor value = Quantizer.quantize(name, stored, scheme, packed);
     MappedPages.release(stored.data());
-    return new Weight.Quantized(value);
+    return packed(module.name(), value);
+  }
+
+  /// LLM.int8 multiplies integers; the other formats are dequantized.
+  private Weight packed(String path, QuantizedTensor value) {
+    return switch (value) {
+      case LlmInt8Tensor weight ->
+          new Weight.IntegerProduct(weight, new LlmInt8Linear(path, weight, outlierThreshold()));
+      case AffineTensor weight -> new Weight.Quantized(weight);
+      case CodebookTensor weight -> new Weight.Quantized(weight);
+    };
+  }
+
+  private float outlierThreshold() {
+    ObjectNode config = checkpoint.quantizationConfig();
+    return config != null && config.get("llm_int8_threshold") instanceof JsonNode number
+        ? number.floatValue()
+        : LlmInt8Linear.DEFAULT_THRESHOLD;
   }
 
   private Weight plainWeight(String name) {

@@ -3,6 +3,7 @@ package dev.fettle.model;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
+import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.tensor.DType;
 
 /// One buffer in the compute dtype that every quantized weight of a model is dequantized into just
@@ -35,18 +36,33 @@ final class Scratch implements AutoCloseable {
     return switch (weight) {
       case Weight.Dense dense -> dense.value();
       case Weight.Trained trained -> trained.parameter().in(dtype);
-      case Weight.Quantized quantized -> dequantize(quantized);
+      case Weight.Quantized quantized -> dequantize(quantized.value());
+      case Weight.IntegerProduct integers -> dequantize(integers.value());
     };
   }
 
-  private Tensor dequantize(Weight.Quantized weight) {
-    long elements = weight.out() * weight.in();
+  /// `x · weightᵀ`, on integers where the weight is meant for it.
+  ///
+  /// @param path of the layer, for messages
+  /// @param x `[rows, in]` in the compute dtype
+  /// @return `[rows, out]` in the compute dtype
+  Tensor multiply(String path, Tensor x, Weight weight) {
+    return switch (weight) {
+      case Weight.IntegerProduct integers -> integers.product().apply(path, x);
+      case Weight.Dense dense -> x.linear(materialize(dense));
+      case Weight.Trained trained -> x.linear(materialize(trained));
+      case Weight.Quantized quantized -> x.linear(materialize(quantized));
+    };
+  }
+
+  private Tensor dequantize(QuantizedTensor weight) {
+    long elements = weight.shape().elements();
     if (elements > capacity) {
       buffer.close();
       buffer = allocate(elements);
     }
-    Tensor target = buffer.narrow(0, 0, elements).view(weight.out(), weight.in());
-    weight.value().dequantize(dtype, target.segment());
+    Tensor target = buffer.narrow(0, 0, elements).view(weight.shape().toArray());
+    weight.dequantize(dtype, target.segment());
     return target;
   }
 

@@ -49,6 +49,26 @@ public sealed interface Weight {
     }
   }
 
+  /// Frozen and packed, and multiplied as integers with activations that are quantized too. Where
+  /// the weight itself is needed, as for the gradient of its input, it is dequantized into the
+  /// shared scratch.
+  record IntegerProduct(QuantizedTensor value, IntegerLinear product) implements Weight {
+    @Override
+    public long out() {
+      return value.shape().dim(0);
+    }
+
+    @Override
+    public long in() {
+      return value.shape().dim(1);
+    }
+
+    @Override
+    public long residentBytes() {
+      return value.byteSize();
+    }
+  }
+
   /// Trained in full: float32 master, cast to the compute dtype each time it is used.
   record Trained(Parameter parameter) implements Weight {
     @Override
