@@ -102,4 +102,5 @@ def main():
             common.metadata(SEED, **notes))
 
 
-main()
+if __name__ == "__main__":
+    main()

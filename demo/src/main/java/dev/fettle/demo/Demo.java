@@ -159,19 +159,14 @@ public final class Demo {
     Path output = workspace.folder(method.text());
     RunRecord record =
         Finetune.run(
-            new FinetuneRequest(
-                model,
-                data,
-                null,
-                0.05,
-                DatasetOptions.of(SEQ_LENGTH),
-                method,
-                LoraConfig.of(RANK, ALPHA, new TargetModules.AllLinear()),
-                null,
-                DType.BF16,
-                training(),
-                output,
-                false),
+            FinetuneRequest.builder(model, data, output)
+                .validationSplit(0.05)
+                .dataset(DatasetOptions.of(SEQ_LENGTH))
+                .method(method)
+                .lora(LoraConfig.of(RANK, ALPHA, new TargetModules.AllLinear()))
+                .computeDtype(DType.BF16)
+                .options(training())
+                .build(),
             listener.training(name));
     runs.add(new DemoReport.Run(name, record));
     listener.note(

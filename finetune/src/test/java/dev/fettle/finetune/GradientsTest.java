@@ -10,6 +10,7 @@ import dev.fettle.lora.LoraAdapter;
 import dev.fettle.model.CausalLm;
 import dev.fettle.model.LoadOptions;
 import dev.fettle.model.Parameter;
+import dev.fettle.quantize.Scheme;
 import java.nio.file.Path;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -23,12 +24,22 @@ class GradientsTest {
   /// Sixteen ulps of a float32 near 4.
   private static final double LOSS = 4e-6;
 
+  /// Over integers, a float32 rounding before a layer moves an activation in the middle between two
+  /// integers to the other one. Measured here,
+  /// where none lies so close: 2e-6; the dequantized product is 0.12 away.
+  private static final double INTEGERS = 2e-3;
+
+  private static final double INTEGERS_LOSS = 1e-4;
+
   @ParameterizedTest(name = "{0} base, recomputation {1}")
-  @CsvSource({"float,false", "float,true", "nf4,false", "nf4,true"})
+  @CsvSource({"float,false", "float,true", "nf4,false", "nf4,true", "int8,false", "int8,true"})
   void equalAutograd(String base, boolean recompute) {
     Path shared = Golden.stories260K();
     Path folder = base.equals("nf4") ? Golden.path("base-nf4") : shared;
-    try (CausalLm model = CausalLm.load(folder, LoadOptions.defaults());
+    boolean integers = base.equals("int8");
+    LoadOptions options =
+        LoadOptions.defaults().withQuantizeOnLoad(integers ? new Scheme.LlmInt8() : null);
+    try (CausalLm model = CausalLm.load(folder, options);
         AdapterFolder stored = AdapterFolder.open(Golden.path("lora-init"));
         LoraAdapter adapter = LoraAdapter.attach(model, stored);
         FlatParameters parameters = new FlatParameters(adapter.parameters(), model.computeDtype());
@@ -38,13 +49,13 @@ class GradientsTest {
       int targets = ids.length * (ids[0].length - 1);
       double loss =
           model.lossAndGradients(ids, ids, new CausalLm.StepOptions(1.0 / targets, recompute, 0));
-      assertThat(loss / targets).isCloseTo(golden.tensor("loss").toFloats()[0], offset(LOSS));
+      assertThat(loss / targets).isCloseTo(golden.tensor("loss").toFloats()[0], offset(integers ? INTEGERS_LOSS : LOSS));
       assertThat(parameters.parameters()).hasSize(70);
       for (Parameter parameter : parameters.parameters()) {
         float[] expected = golden.tensor(parameter.name()).toFloats();
         assertThat(relative(parameter.grad().toFloats(), expected))
             .as(parameter.name())
-            .isLessThan(RELATIVE);
+            .isLessThan(integers ? INTEGERS : RELATIVE);
       }
     }
   }

@@ -7,6 +7,7 @@ import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
+import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.AffineTensor;
 import dev.fettle.quantize.CodebookTensor;
 import dev.fettle.quantize.LlmInt8Tensor;
@@ -201,7 +202,7 @@ final class ModelLoader {
             "Model %s is quantized ('%s' is packed), so its weights cannot all be trained; use LoRA, or start from the unquantized model."
                 .formatted(checkpoint.path(), name));
       }
-      return packed(module.name(), packedWeights.read(module));
+      return packed(module, packedWeights.read(module));
     }
     return scheme == null ? plainWeight(name) : quantized(module, scheme);
   }
@@ -211,17 +212,33 @@ final class ModelLoader {
     HostTensor stored = checkpoint.tensor(name);
     QuantizedTensor value = Quantizer.quantize(name, stored, scheme, packed);
     MappedPages.release(stored.data());
-    return packed(module.name(), value);
+    return packed(module, value);
   }
 
-  /// LLM.int8 multiplies integers; the other formats are dequantized.
-  private Weight packed(String path, QuantizedTensor value) {
+  /// Integers are multiplied where the format or the folder says how the layer's input is rounded;
+  /// otherwise the weight is dequantized when it is used.
+  private Weight packed(LinearModule module, QuantizedTensor value) {
     return switch (value) {
       case LlmInt8Tensor weight ->
-          new Weight.IntegerProduct(weight, new LlmInt8Linear(path, weight, outlierThreshold()));
-      case AffineTensor weight -> new Weight.Quantized(weight);
+          new Weight.IntegerProduct(
+              weight, new LlmInt8Linear(module.name(), weight, outlierThreshold()));
+      case AffineTensor weight -> affine(module, weight);
       case CodebookTensor weight -> new Weight.Quantized(weight);
     };
+  }
+
+  private Weight affine(LinearModule module, AffineTensor weight) {
+    @Nullable ActivationQuantization activations = packedWeights.activations(module);
+    if (activations == null) {
+      return new Weight.Quantized(weight);
+    }
+    return new Weight.IntegerProduct(
+        weight,
+        new AffineIntegerLinear(
+            module.name(),
+            weight,
+            activations.scheme().grid(),
+            activations.dynamic() ? null : packedWeights.inputParameters(module)));
   }
 
   private float outlierThreshold() {

@@ -9,8 +9,6 @@ import dev.fettle.finetune.RunRecord;
 import dev.fettle.finetune.TrainingListener;
 import dev.fettle.finetune.TrainingMethod;
 import dev.fettle.finetune.TrainingOptions;
-import dev.fettle.lora.LoraConfig;
-import dev.fettle.lora.TargetModules;
 import dev.fettle.tensor.DType;
 import dev.fettle.text.DatasetOptions;
 import java.nio.file.Files;
@@ -41,19 +39,14 @@ public final class Pretrain {
     AtomicFiles.writeString(prose, World.prose(options.seed(), characters(options)));
     AtomicFiles.writeString(heldOut, World.prose(options.seed() + 1, VALIDATION_CHARACTERS));
     return Finetune.run(
-        new FinetuneRequest(
-            start,
-            prose,
-            heldOut,
-            0,
-            DatasetOptions.of(options.seqLength()),
-            TrainingMethod.FULL,
-            LoraConfig.of(1, 1, new TargetModules.AllLinear()),
-            null,
-            DType.BF16,
-            training(options),
-            options.output().resolve("model"),
-            options.resume()),
+        FinetuneRequest.builder(start, prose, options.output().resolve("model"))
+            .validationData(heldOut)
+            .dataset(DatasetOptions.of(options.seqLength()))
+            .method(TrainingMethod.FULL)
+            .computeDtype(DType.BF16)
+            .options(training(options))
+            .resume(options.resume())
+            .build(),
         listener);
   }
 
