@@ -10,7 +10,11 @@ import dev.fettle.engine.Tensors;
 import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.AffineTensor;
 import dev.fettle.quantize.CodebookTensor;
+import dev.fettle.quantize.Float8Tensor;
+import dev.fettle.quantize.GgmlTensor;
 import dev.fettle.quantize.LlmInt8Tensor;
+import dev.fettle.quantize.Mxfp4Tensor;
+import dev.fettle.quantize.Nvfp4Tensor;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.quantize.QuantizedWeights;
 import dev.fettle.quantize.Quantizer;
@@ -224,6 +228,10 @@ final class ModelLoader {
               weight, new LlmInt8Linear(module.name(), weight, outlierThreshold()));
       case AffineTensor weight -> affine(module, weight);
       case CodebookTensor weight -> new Weight.Quantized(weight);
+      case Float8Tensor weight -> new Weight.Quantized(weight);
+      case Mxfp4Tensor weight -> new Weight.Quantized(weight);
+      case Nvfp4Tensor weight -> new Weight.Quantized(weight);
+      case GgmlTensor weight -> new Weight.Quantized(weight);
     };
   }
 
