@@ -1,6 +1,7 @@
 package dev.fettle.quantize.kernel;
 
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.kernel.Kernels;
 import java.lang.foreign.MemorySegment;
 
 /// Integers with scales, one row of a matrix at a time.
@@ -9,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 /// the bits from `i · bits` on, without a sign. Codes of 8 bits are bytes in two's complement.
 /// Scales and zero points belong to consecutive runs of `groupSize` weights; zero points are given
 /// in the numbering of the stored codes.
-public sealed interface AffineKernels permits ScalarAffineKernels {
+public sealed interface AffineKernels permits ScalarAffineKernels, VectorAffineKernels {
   /// The pair's member in use.
   static AffineKernels get() {
     return Holder.KERNELS;
@@ -17,7 +18,8 @@ public sealed interface AffineKernels permits ScalarAffineKernels {
 
   /// Keeps the choice out of the interface's own initialisation.
   final class Holder {
-    private static final AffineKernels KERNELS = new ScalarAffineKernels();
+    private static final AffineKernels KERNELS =
+        Kernels.select(() -> new VectorAffineKernels(), () -> new ScalarAffineKernels());
 
     private Holder() {}
   }

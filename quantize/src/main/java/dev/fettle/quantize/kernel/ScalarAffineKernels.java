@@ -9,7 +9,19 @@ public final class ScalarAffineKernels implements AffineKernels {
   @Override
   public void ranges(
       MemorySegment weight, DType dtype, int count, int groupSize, float[] min, float[] max) {
-    for (int i = 0; i < count; i++) {
+    ranges(weight, dtype, 0, count, groupSize, min, max);
+  }
+
+  /// As the other one, for the weights `from` to `to` of the row.
+  static void ranges(
+      MemorySegment weight,
+      DType dtype,
+      int from,
+      int to,
+      int groupSize,
+      float[] min,
+      float[] max) {
+    for (int i = from; i < to; i++) {
       float value = ScalarQuantizeKernels.load(weight, dtype, i);
       int run = i / groupSize;
       min[run] = Math.min(min[run], value);
@@ -27,8 +39,23 @@ public final class ScalarAffineKernels implements AffineKernels {
       float[] zeros,
       CodeRange range,
       MemorySegment codes) {
-    codes.asSlice(0, ((long) count * range.bits() + 7) / 8).fill((byte) 0);
-    for (int i = 0; i < count; i++) {
+    quantize(weight, dtype, 0, count, groupSize, scales, zeros, range, codes);
+  }
+
+  /// As the other one, for the weights `from` to `to` of the row; `from` begins a byte.
+  static void quantize(
+      MemorySegment weight,
+      DType dtype,
+      int from,
+      int to,
+      int groupSize,
+      float[] scales,
+      float[] zeros,
+      CodeRange range,
+      MemorySegment codes) {
+    long first = (long) from * range.bits() / 8;
+    codes.asSlice(first, ((long) to * range.bits() + 7) / 8 - first).fill((byte) 0);
+    for (int i = from; i < to; i++) {
       int run = i / groupSize;
       float quotient = ScalarQuantizeKernels.load(weight, dtype, i) / scales[run];
       float code = (float) Math.rint(quotient) + zeros[run];
@@ -46,7 +73,21 @@ public final class ScalarAffineKernels implements AffineKernels {
       float[] zeros,
       DType target,
       MemorySegment out) {
-    for (int i = 0; i < count; i++) {
+    dequantize(codes, bits, 0, count, groupSize, scales, zeros, target, out);
+  }
+
+  /// As the other one, for the weights `from` to `to` of the row.
+  static void dequantize(
+      MemorySegment codes,
+      int bits,
+      int from,
+      int to,
+      int groupSize,
+      float[] scales,
+      float[] zeros,
+      DType target,
+      MemorySegment out) {
+    for (int i = from; i < to; i++) {
       int run = i / groupSize;
       float value = (read(codes, bits, i) - zeros[run]) * scales[run];
       ScalarQuantizeKernels.store(out, target, i, value);

@@ -1,0 +1,78 @@
+package dev.fettle.quantize.kernel;
+
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.kernel.VectorSupport;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// One vector of weights in F32, F16 or BF16, as float32 in the lanes.
+final class WeightLanes {
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+  private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
+  private static final VectorSpecies<Short> SHORTS = VectorSupport.HALF_SHORTS;
+
+  private WeightLanes() {}
+
+  static FloatVector load(MemorySegment weight, DType dtype, long i) {
+    return bits(weight, dtype, i).reinterpretAsFloats();
+  }
+
+  /// Float32 bits of the weights from `i` on.
+  static IntVector bits(MemorySegment weight, DType dtype, long i) {
+    return switch (dtype) {
+      case F32 -> IntVector.fromMemorySegment(INTS, weight, 4 * i, ORDER);
+      case F16 -> Halves.toFloatBits(unsigned(weight, i));
+      case BF16 -> unsigned(weight, i).lanewise(LSHL, 16);
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalStateException("weights are float, not " + dtype);
+    };
+  }
+
+  private static IntVector unsigned(MemorySegment weight, long i) {
+    ShortVector halves = ShortVector.fromMemorySegment(SHORTS, weight, 2 * i, ORDER);
+    return (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
+  }
+
+  /// Rounds to nearest even.
+  static void store(FloatVector values, MemorySegment out, DType dtype, long i) {
+    switch (dtype) {
+      case F32 -> values.intoMemorySegment(out, 4 * i, ORDER);
+      case F16 -> storeShorts(toHalf(values.reinterpretAsInts()), out, i);
+      case BF16 -> storeShorts(toBf16(values), out, i);
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalStateException("weights are float, not " + dtype);
+    }
+  }
+
+  private static IntVector toBf16(FloatVector values) {
+    IntVector bits = values.reinterpretAsInts();
+    IntVector even = bits.lanewise(LSHR, 16).and(1);
+    IntVector rounded = bits.add(even).add(0x7FFF).lanewise(LSHR, 16);
+    return rounded.blend(0x7FC0, values.test(VectorOperators.IS_NAN).cast(INTS));
+  }
+
+  private static IntVector toHalf(IntVector bits) {
+    IntVector sign = bits.lanewise(LSHR, 16).and(0x8000);
+    IntVector magnitude = bits.and(0x7FFFFFFF);
+    IntVector even = magnitude.lanewise(LSHR, 13).and(1);
+    IntVector normal = magnitude.add(even).add(0x0FFF - (112 << 23)).lanewise(LSHR, 13).min(0x7C00);
+    IntVector tiny = magnitude.reinterpretAsFloats().add(0.5f).reinterpretAsInts().sub(0x3F000000);
+    VectorMask<Integer> isTiny = magnitude.compare(VectorOperators.LT, 113 << 23);
+    VectorMask<Integer> isNan = magnitude.compare(VectorOperators.GT, 0x7F800000);
+    return normal.blend(tiny, isTiny).blend(0x7E00, isNan).or(sign);
+  }
+
+  private static void storeShorts(IntVector values, MemorySegment out, long i) {
+    ((ShortVector) values.convertShape(VectorOperators.I2S, SHORTS, 0))
+        .intoMemorySegment(out, 2 * i, ORDER);
+  }
+}
