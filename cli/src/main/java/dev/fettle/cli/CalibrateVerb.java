@@ -128,6 +128,7 @@ final class CalibrateVerb extends Verb {
     if (output != null) {
       console.stop().check();
       statistics.save(output);
+      writeRunFile(output.resolveSibling(output.getFileName() + ".run.yaml"));
       console.out().println("written to " + output);
     }
     return Answer.of(answer.json().put("output", output == null ? null : output.toString()));

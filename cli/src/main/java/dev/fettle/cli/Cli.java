@@ -8,9 +8,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -31,6 +35,9 @@ final class Cli {
 
   private final Console console;
 
+  /// By option, where in a `--config` file its value comes from.
+  private final Map<String, String> origins = new TreeMap<>();
+
   private Cli(Console console) {
     this.console = console;
   }
@@ -48,7 +55,11 @@ final class Cli {
       return BAD_INPUT;
     }
     try {
-      return line.execute(args);
+      ConfigArguments arguments = ConfigArguments.of(line, args);
+      origins.putAll(arguments.origins());
+      return line.execute(arguments.arguments().toArray(String[]::new));
+    } catch (UserException e) {
+      return say("fettle " + args[0], message(e), BAD_INPUT);
     } catch (OutOfMemoryError e) {
       return say(
           "fettle " + args[0],
@@ -85,14 +96,16 @@ final class Cli {
     return BAD_INPUT;
   }
 
-  private static String sentence(ParameterException e) {
+  private String sentence(ParameterException e) {
     CommandLine line = e.getCommandLine();
     UnmatchedArgumentException unmatched =
         e instanceof UnmatchedArgumentException u
             ? u
             : new UnmatchedArgumentException(line, line.getUnmatchedArguments());
     if (unmatched.getUnmatched().isEmpty()) {
-      return message(e);
+      @Nullable String origin =
+          e.getArgSpec() instanceof OptionSpec option ? origins.get(option.longestName()) : null;
+      return message(e) + (origin == null ? "" : " (" + origin + ")");
     }
     boolean verb = !line.getSubcommands().isEmpty() && !unmatched.isUnknownOption();
     String what =

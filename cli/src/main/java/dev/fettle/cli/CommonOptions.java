@@ -1,9 +1,20 @@
 package dev.fettle.cli;
 
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /// What every verb takes.
 final class CommonOptions {
+  @Option(
+      names = "--config",
+      order = 999,
+      paramLabel = "FILE",
+      description =
+          "Read options from this YAML file: their long names as keys (lora-r: 8), lists where they may be"
+              + " repeated. Options of the command line win.")
+  @Nullable Path config;
+
   @Option(
       names = "--json",
       order = 1000,

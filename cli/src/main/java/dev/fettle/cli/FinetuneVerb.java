@@ -96,8 +96,10 @@ final class FinetuneVerb extends Verb {
     FinetuneRequest request = request();
     RunRecord record;
     try (TrainingProgress progress = new TrainingProgress(console)) {
+      progress.onSaved(() -> writeRunFile(output.resolve(RunFile.NAME)));
       record = Finetune.run(request, progress);
     }
+    writeRunFile(output.resolve(RunFile.NAME));
     FinetuneAnswer.print(request.method().text(), record, console.out());
     int exitCode = record.interrupted() ? Cli.STOPPED : Cli.OK;
     return new Answer(

@@ -99,6 +99,7 @@ final class QuantizeVerb extends Verb {
                 progress.update(++done[0], tensor.name());
               });
     }
+    writeRunFile(output.resolve(RunFile.NAME));
     QuantizeAnswer.print(report, console.out());
     return Answer.of(
         QuantizeAnswer.json(report)

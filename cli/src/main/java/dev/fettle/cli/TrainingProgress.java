@@ -7,10 +7,16 @@ import java.nio.file.Path;
 final class TrainingProgress implements TrainingListener, AutoCloseable {
   private final Console console;
   private ProgressLine line;
+  private Runnable onSaved = () -> {};
 
   TrainingProgress(Console console) {
     this.console = console;
     this.line = new ProgressLine(console, "step", 0);
+  }
+
+  /// Called after each checkpoint: what a run that is killed later leaves can be repeated, too.
+  void onSaved(Runnable action) {
+    onSaved = action;
   }
 
   @Override
@@ -50,6 +56,7 @@ final class TrainingProgress implements TrainingListener, AutoCloseable {
 
   @Override
   public void saved(int step, Path folder) {
+    onSaved.run();
     if (!console.isTerminal()) {
       return; // a log shows the steps; where the checkpoints lie is in --help
     }

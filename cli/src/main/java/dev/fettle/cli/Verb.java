@@ -1,6 +1,7 @@
 package dev.fettle.cli;
 
 import dev.fettle.checkpoint.Json;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -59,6 +60,14 @@ abstract class Verb implements Callable<Integer> {
       throw new IllegalStateException("a verb outside a command line");
     }
     return new ParameterException(spec.commandLine(), sentence);
+  }
+
+  /// Writes the file that repeats this run.
+  final void writeRunFile(Path file) {
+    if (spec == null) {
+      throw new IllegalStateException("a verb outside a command line");
+    }
+    RunFile.write(file, spec);
   }
 
   /// What a verb answers: the object `--json` prints, and the exit code.
