@@ -57,7 +57,8 @@ final class FinetuneVerb extends Verb {
       names = "--method",
       paramLabel = "METHOD",
       description =
-          "lora, qlora (base quantized to NF4 with double quantization) or full.%n(default: lora)")
+          "lora, qlora (base quantized to NF4 with double quantization), full, qat (every weight, rounded"
+              + " to --scheme while it is trained) or qat-lora.%n(default: lora)")
   String method = "lora";
 
   @Option(
@@ -80,6 +81,9 @@ final class FinetuneVerb extends Verb {
 
   @ArgGroup(validate = false, heading = "%nAdapter:%n")
   LoraOptions lora = new LoraOptions();
+
+  @ArgGroup(validate = false, heading = "%nQuantization-aware training:%n")
+  QatArguments qat = new QatArguments();
 
   @ArgGroup(validate = false, heading = "%nData:%n")
   DataOptions dataset = new DataOptions();
@@ -125,6 +129,7 @@ final class FinetuneVerb extends Verb {
         lora.config(),
         lora.initialAdapter,
         loadIn8bit ? new Scheme.LlmInt8() : null,
+        qat.options(chosen),
         computeDtype == null ? null : DType.parse(computeDtype),
         training.options(),
         output,

@@ -1,5 +1,6 @@
 package dev.fettle.finetune;
 
+import dev.fettle.checkpoint.CheckpointFolder;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.ProcessMemory;
 import dev.fettle.finetune.TrainingListener.RunSummary;
@@ -10,6 +11,7 @@ import dev.fettle.model.CausalLm;
 import dev.fettle.model.Linear;
 import dev.fettle.model.LoadOptions;
 import dev.fettle.model.Parameter;
+import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.UserException;
 import dev.fettle.text.Batches;
@@ -18,6 +20,7 @@ import dev.fettle.text.Dataset;
 import dev.fettle.text.Split;
 import dev.fettle.text.Tokenizer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -58,7 +61,8 @@ public final class Finetune {
   private LoadOptions loadOptions() {
     LoadOptions options = LoadOptions.defaults().withComputeDtype(request.computeDtype());
     return switch (request.method()) {
-      case FULL -> options.withTrainable(true);
+      case FULL, QAT -> options.withTrainable(true);
+      case QAT_LORA -> options;
       case LORA -> options.withQuantizeOnLoad(request.baseScheme());
       case QLORA -> options.withQuantizeOnLoad(QLORA_BASE);
     };
@@ -106,19 +110,40 @@ public final class Finetune {
 
   private RunRecord train(
       CausalLm model, @Nullable LoraAdapter adapter, Trainer.TrainingData data) {
-    List<Parameter> trained = adapter == null ? model.baseParameters() : adapter.parameters();
+    QatOptions qat = request.qat();
+    if (qat == null) {
+      return train(model, adapter, data, null);
+    }
+    try (CheckpointFolder source = CheckpointFolder.open(request.model());
+        QuantizationAware rounding = new QuantizationAware(model, source, qat)) {
+      return train(model, adapter, data, rounding);
+    }
+  }
+
+  private RunRecord train(
+      CausalLm model,
+      @Nullable LoraAdapter adapter,
+      Trainer.TrainingData data,
+      @Nullable QuantizationAware rounding) {
+    List<Parameter> trained =
+        new ArrayList<>(adapter == null ? model.baseParameters() : adapter.parameters());
+    if (rounding != null) {
+      trained.addAll(rounding.learnedRanges());
+    }
+    Phases phases = rounding == null ? Phases.none() : rounding;
     History history = new History();
     try (FlatParameters parameters = new FlatParameters(trained, model.computeDtype());
         Optimizer optimizer = Optimizer.create(parameters, request.options())) {
-      OutputFolder output = new OutputFolder(request, model, adapter);
+      OutputFolder output = new OutputFolder(request, model, adapter, rounding);
       TrainingState state =
-          new TrainingState(request.output(), parameters, optimizer, output.settings(), history);
+          new TrainingState(
+              request.output(), parameters, optimizer, phases, output.settings(), history);
       if (request.resume() && state.restore() == null) {
         throw new UserException(
             "Nothing to resume: %s holds no checkpoint; remove it if it exists, and run without --resume."
                 .formatted(request.output()));
       }
-      boolean recompute = ActivationMemory.chooseRecompute(model, request);
+      boolean recompute = chooseRecompute(model);
       announce(model, parameters, data, recompute, optimizer.steps());
       Trainer trainer =
           new Trainer(
@@ -130,6 +155,7 @@ public final class Finetune {
               recompute,
               history,
               new Checkpoints(state, output, history),
+              phases,
               listener);
       boolean interrupted = trainer.run();
       RunRecord record =
@@ -144,6 +170,21 @@ public final class Finetune {
       }
       return record;
     }
+  }
+
+  /// A block that runs a second time would observe its inputs' ranges twice.
+  private boolean chooseRecompute(CausalLm model) {
+    QatOptions qat = request.qat();
+    ActivationQuantization activations = qat == null ? null : qat.activations();
+    if (activations == null || activations.dynamic()) {
+      return ActivationMemory.chooseRecompute(model, request);
+    }
+    if (Boolean.TRUE.equals(request.options().gradientCheckpointing())) {
+      throw new UserException(
+          "--gradient-checkpointing does not go with activations in %s, whose ranges are observed while training; use int8:sym:token."
+              .formatted(activations));
+    }
+    return false;
   }
 
   private void announce(

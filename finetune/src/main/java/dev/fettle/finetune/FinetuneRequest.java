@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 ///   own configuration then replaces `lora`
 /// @param baseScheme what the base of a LoRA adapter is quantized to while loading, such as {@link
 ///   Scheme.LlmInt8}; null leaves it as it is stored
+/// @param qat what quantization-aware training aims at; null for other methods
 /// @param computeDtype float32 or bfloat16; null takes that of the checkpoint
 /// @param options of the training loop
 /// @param output folder of the adapter, or of the model for full fine-tuning
@@ -37,13 +38,25 @@ public record FinetuneRequest(
     LoraConfig lora,
     @Nullable Path initialAdapter,
     @Nullable Scheme baseScheme,
+    @Nullable QatOptions qat,
     @Nullable DType computeDtype,
     TrainingOptions options,
     Path output,
     boolean resume) {
 
-  /// @throws UserException if a base scheme is asked for with a method that has its own base
+  /// @throws UserException if a setting belongs to another method
   public FinetuneRequest {
+    if (method.quantizationAware() != (qat != null)) {
+      throw new UserException(
+          qat == null
+              ? "--method %s needs --scheme, the format to train for.".formatted(method.text())
+              : "Quantization-aware training is --method qat or qat-lora, not %s."
+                  .formatted(method.text()));
+    }
+    if (method == TrainingMethod.QAT_LORA && lora.loraDropout() > 0) {
+      throw new UserException(
+          "--method qat-lora rounds the base together with the adapter, so --lora-dropout must be 0.");
+    }
     if (baseScheme != null && method != TrainingMethod.LORA) {
       throw new UserException(
           "A base in %s belongs to --method lora, not to %s; leave one of them out."
@@ -69,6 +82,7 @@ public record FinetuneRequest(
     private LoraConfig lora = LoraConfig.of(8, 16, new TargetModules.AllLinear());
     private @Nullable Path initialAdapter;
     private @Nullable Scheme baseScheme;
+    private @Nullable QatOptions qat;
     private @Nullable DType computeDtype;
     private TrainingOptions options = TrainingOptions.builder().build();
     private boolean resume;
@@ -109,6 +123,11 @@ public record FinetuneRequest(
       return this;
     }
 
+    public Builder qat(@Nullable QatOptions value) {
+      qat = value;
+      return this;
+    }
+
     public Builder baseScheme(@Nullable Scheme value) {
       baseScheme = value;
       return this;
@@ -140,6 +159,7 @@ public record FinetuneRequest(
           lora,
           initialAdapter,
           baseScheme,
+          qat,
           computeDtype,
           options,
           output,

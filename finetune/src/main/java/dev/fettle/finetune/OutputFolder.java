@@ -25,9 +25,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
-/// What a run leaves behind in its output folder: the result (a PEFT adapter, or a whole model),
-/// `best/` with the state of the lowest validation loss, `checkpoint-N/` to resume from, and
-/// `run.json`.
+/// What a run leaves behind in its output folder: the result (a PEFT adapter, a whole model, or a
+/// quantized one after quantization-aware training), `best/` with the state of the lowest
+/// validation loss, `checkpoint-N/` to resume from, and `run.json`.
 final class OutputFolder {
   private static final String RUN = "run.json";
   private static final String BEST = "best";
@@ -35,11 +35,19 @@ final class OutputFolder {
   private final FinetuneRequest request;
   private final CausalLm model;
   private final @Nullable LoraAdapter adapter;
+  private final @Nullable QuantizationAware rounding;
 
-  OutputFolder(FinetuneRequest request, CausalLm model, @Nullable LoraAdapter adapter) {
+  /// @param adapter null where the whole model is trained
+  /// @param rounding null where the model is not trained for a format
+  OutputFolder(
+      FinetuneRequest request,
+      CausalLm model,
+      @Nullable LoraAdapter adapter,
+      @Nullable QuantizationAware rounding) {
     this.request = request;
     this.model = model;
     this.adapter = adapter;
+    this.rounding = rounding;
   }
 
   /// Removes what a killed run left half-written.
@@ -77,7 +85,9 @@ final class OutputFolder {
 
   void writeBest() {
     Path best = request.output().resolve(BEST);
-    if (adapter != null) {
+    if (rounding != null) {
+      QuantizedModel.write(best, request, model, rounding);
+    } else if (adapter != null) {
       AdapterFolder.write(best, adapter);
     } else {
       writeModel(best);
@@ -85,13 +95,17 @@ final class OutputFolder {
   }
 
   void writeFinal(RunRecord record) {
-    if (adapter != null) {
+    if (adapter != null && rounding == null) {
       AdapterFolder.write(request.output().resolve(".adapter"), adapter);
       moveUp(request.output().resolve(".adapter"));
     } else {
       Path temporary = request.output().resolve(".model");
       AtomicFolder.delete(temporary); // of a run that was killed while it moved these files up
-      writeModel(temporary);
+      if (rounding == null) {
+        writeModel(temporary);
+      } else {
+        QuantizedModel.write(temporary, request, model, rounding);
+      }
       moveUp(temporary);
     }
     AtomicFiles.writeString(request.output().resolve(RUN), Json.pretty(runJson(record)));

@@ -29,6 +29,15 @@ final class RunSettings {
     json.put("validation_split", request.validationSplit());
     json.put("base_scheme", request.baseScheme() == null ? null : request.baseScheme().toString());
     json.put("compute_dtype", model.computeDtype().torchName());
+    QatOptions qat = request.qat();
+    if (qat != null) {
+      json.put("qat_scheme", qat.scheme().toString());
+      json.put("qat_activations", qat.activations() == null ? null : qat.activations().toString());
+      json.put("qat_learned_ranges", qat.learnedRanges());
+      json.put("qat_start_step", qat.startStep());
+      json.put("qat_freeze_step", qat.freezeStep());
+      json.put("qat_skip_modules", qat.skipModules().toString());
+    }
     if (lora != null) {
       json.put("initial_adapter", absolute(request.initialAdapter()));
       json.put("lora_r", lora.r());

@@ -32,6 +32,7 @@ final class Trainer {
   private final History history;
   private final TrainingListener listener;
   private final Checkpointing checkpointing;
+  private final Phases phases;
   private final int firstStep;
   private long tokens;
   private double seconds;
@@ -52,6 +53,7 @@ final class Trainer {
       boolean recompute,
       History history,
       Checkpointing checkpointing,
+      Phases phases,
       TrainingListener listener) {
     this.model = model;
     this.parameters = parameters;
@@ -62,6 +64,7 @@ final class Trainer {
     this.recompute = recompute;
     this.history = history;
     this.checkpointing = checkpointing;
+    this.phases = phases;
     this.listener = listener;
     SampleOrder order =
         options.shuffle()
@@ -88,6 +91,7 @@ final class Trainer {
     while (optimizer.steps() < total) {
       int step = optimizer.steps();
       long start = System.nanoTime();
+      phases.beforeStep(step);
       StepResult result = takeStep(step);
       seconds += (System.nanoTime() - start) / 1e9;
       history.addStep(result.loss(), result.gradNorm());
@@ -173,13 +177,22 @@ final class Trainer {
     if (validation == null || !(last || isDue(options.evalSteps()))) {
       return;
     }
-    ValidationLoss loss =
-        new ValidationLoss(optimizer.steps(), meanLoss(model, validation, batches.padId()));
+    ValidationLoss loss = new ValidationLoss(optimizer.steps(), validationLoss(validation));
     ValidationLoss best = history.best();
     history.addValidation(loss);
     listener.evaluated(loss);
     if (best == null || loss.loss() < best.loss()) {
       checkpointing.saveBest();
+    }
+  }
+
+  private double validationLoss(Dataset held) {
+    try (AutoCloseable mode = phases.evaluating()) {
+      return meanLoss(model, held, batches.padId());
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException("cannot go back to training", e);
     }
   }
 

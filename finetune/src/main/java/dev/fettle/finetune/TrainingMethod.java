@@ -11,7 +11,12 @@ public enum TrainingMethod {
   LORA,
   /// A low-rank adapter on a base quantized to NF4 with double quantization; Dettmers et al. 2023,
   /// arXiv:2305.14314.
-  QLORA;
+  QLORA,
+  /// Every weight, with the linear layers rounded to the format they are shipped in; Jacob et al.
+  /// 2018, arXiv:1712.05877.
+  QAT,
+  /// A low-rank adapter inside the rounding: `round(W + scale · B · A)`.
+  QAT_LORA;
 
   /// @throws UserException if there is no such method
   public static TrainingMethod parse(String name) {
@@ -20,17 +25,26 @@ public enum TrainingMethod {
         return method;
       }
     }
-    throw new UserException("Unknown method '" + name + "'; choose full, lora or qlora.");
+    throw new UserException(
+        "Unknown method '" + name + "'; choose full, lora, qlora, qat or qat-lora.");
   }
 
   public String text() {
-    return name().toLowerCase(Locale.ROOT);
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   public boolean usesAdapter() {
     return switch (this) {
-      case FULL -> false;
-      case LORA, QLORA -> true;
+      case FULL, QAT -> false;
+      case LORA, QLORA, QAT_LORA -> true;
+    };
+  }
+
+  /// Whether the linear layers are rounded while they are trained.
+  public boolean quantizationAware() {
+    return switch (this) {
+      case FULL, LORA, QLORA -> false;
+      case QAT, QAT_LORA -> true;
     };
   }
 }

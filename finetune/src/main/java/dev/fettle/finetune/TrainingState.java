@@ -37,20 +37,24 @@ final class TrainingState {
   private final Path output;
   private final FlatParameters parameters;
   private final Optimizer optimizer;
+  private final Phases phases;
   private final ObjectNode settings;
   private final History history;
 
   /// @param output the run's folder; checkpoints are its `checkpoint-N`
+  /// @param phases what else changes in the model
   /// @param settings everything that determines the run's numbers
   TrainingState(
       Path output,
       FlatParameters parameters,
       Optimizer optimizer,
+      Phases phases,
       ObjectNode settings,
       History history) {
     this.output = output;
     this.parameters = parameters;
     this.optimizer = optimizer;
+    this.phases = phases;
     this.settings = settings;
     this.history = history;
   }
@@ -110,6 +114,7 @@ final class TrainingState {
     SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
     tensors.put("parameters", parameters.values());
     tensors.putAll(optimizer.state());
+    tensors.putAll(phases.state());
     return tensors;
   }
 
@@ -149,6 +154,7 @@ final class TrainingState {
     }
     parameters.valuesChanged();
     optimizer.resumeAt(json.path("global_step").asInt());
+    phases.restored(optimizer.steps());
     history.restore(json.path("history"));
     return folder;
   }

@@ -25,8 +25,8 @@ class GradientsTest {
   private static final double LOSS = 4e-6;
 
   /// Over integers, a float32 rounding before a layer moves an activation in the middle between two
-  /// integers to the other one. Measured here,
-  /// where none lies so close: 2e-6; the dequantized product is 0.12 away.
+  /// integers to the other one. Measured here, where none lies so close: 2e-6; the dequantized
+  /// product is 0.12 away.
   private static final double INTEGERS = 2e-3;
 
   private static final double INTEGERS_LOSS = 1e-4;
@@ -49,7 +49,8 @@ class GradientsTest {
       int targets = ids.length * (ids[0].length - 1);
       double loss =
           model.lossAndGradients(ids, ids, new CausalLm.StepOptions(1.0 / targets, recompute, 0));
-      assertThat(loss / targets).isCloseTo(golden.tensor("loss").toFloats()[0], offset(integers ? INTEGERS_LOSS : LOSS));
+      assertThat(loss / targets)
+          .isCloseTo(golden.tensor("loss").toFloats()[0], offset(integers ? INTEGERS_LOSS : LOSS));
       assertThat(parameters.parameters()).hasSize(70);
       for (Parameter parameter : parameters.parameters()) {
         float[] expected = golden.tensor(parameter.name()).toFloats();

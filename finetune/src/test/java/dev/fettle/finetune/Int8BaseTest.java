@@ -75,7 +75,8 @@ class Int8BaseTest {
         FinetuneRequest.builder(model, data, folder.resolve(output))
             .dataset(DatasetOptions.of(16))
             .baseScheme(base)
-            .options(TrainingOptions.builder().maxSteps(STEPS).batchSize(2).learningRate(0.01).build())
+            .options(
+                TrainingOptions.builder().maxSteps(STEPS).batchSize(2).learningRate(0.01).build())
             .resume(resume)
             .build(),
         TrainingListener.NONE);

@@ -80,6 +80,7 @@ class LossesTest {
               false,
               history,
               new NoCheckpoints(),
+              Phases.none(),
               TrainingListener.NONE);
       assertThat(trainer.run()).isFalse();
     }

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.lora.TargetModules;
+import dev.fettle.quantize.ActivationQuantization;
+import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import dev.fettle.text.DatasetOptions;
@@ -198,9 +200,25 @@ class ResumeTest {
         .method(method)
         .dataset(DatasetOptions.of(16))
         .validationSplit(0.2)
-        .lora(lora(4))
+        .lora(method == TrainingMethod.QAT_LORA ? withoutDropout() : lora(4))
+        .qat(method.quantizationAware() ? qat() : null)
         .options(options().build())
         .resume(resume);
+  }
+
+  /// With everything that has a state: observed inputs, a late start and frozen ranges.
+  private static QatOptions qat() {
+    return new QatOptions(
+        Scheme.parse("int8:sym:channel"),
+        ActivationQuantization.parse("uint8:asym:tensor"),
+        false,
+        2,
+        7,
+        List.of("k_proj"));
+  }
+
+  private static LoraConfig withoutDropout() {
+    return LoraConfig.of(4, 8, new TargetModules.AllLinear());
   }
 
   private static LoraConfig lora(int r) {

@@ -32,12 +32,14 @@ final class Embedding {
             throw new IllegalStateException("embeddings are not quantized: " + quantized.value());
         case Weight.IntegerProduct integers ->
             throw new IllegalStateException("embeddings are not quantized: " + integers.value());
+        case Weight.FakeQuantized fake ->
+            throw new IllegalStateException("embeddings are not quantized: " + fake.rounding());
       };
     }
   }
 
   private Var lookUpTrained(Scope scope, Tape tape, Parameter parameter, Tensor ids) {
-    Tensor y = scope.keep(parameter.value().indexSelect(0, ids).to(compute));
+    Tensor y = scope.keep(parameter.rows(ids, compute));
     Var output = Var.of(y, tape.recording());
     tape.record(() -> parameter.grad().indexAddInPlace(ids, output.takeGrad().to(DType.F32)));
     return output;

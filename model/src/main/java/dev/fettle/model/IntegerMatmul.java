@@ -11,8 +11,8 @@ import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.Parallel;
 import dev.fettle.tensor.Shape;
 import dev.fettle.tensor.UserException;
-import dev.fettle.tensor.kernel.VectorSupport;
 import dev.fettle.tensor.kernel.Kernels;
+import dev.fettle.tensor.kernel.VectorSupport;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 

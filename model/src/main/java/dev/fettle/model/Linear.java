@@ -89,15 +89,20 @@ public final class Linear {
   /// @param x `[rows, in]`
   /// @return `[rows, out]`
   Var apply(Pass pass, Var x) {
-    LoraPair pair = loraEnabled ? lora : null;
-    boolean trained = pair != null || weight instanceof Weight.Trained;
+    @Nullable FakeQuantization rounding =
+        weight instanceof Weight.FakeQuantized fake ? fake.rounding() : null;
+    // where the weight is rounded, its low-rank update is rounded with it
+    LoraPair pair = loraEnabled && rounding == null ? lora : null;
+    boolean trained = pair != null || rounding != null || weight instanceof Weight.Trained;
     Tape tape = pass.tape();
     try (Scope scope = Scope.open()) {
       Tensor input = x.value();
       if (inputListener != null) {
         inputListener.accept(input);
       }
-      Tensor y = scratch.multiply(path, input, weight);
+      InputQuantization.@Nullable Rounded rounded =
+          rounding == null ? null : rounding.roundInput(input, tape.recording());
+      Tensor y = scratch.multiply(path, rounded == null ? input : rounded.values(), weight);
       if (bias != null) {
         y.addInPlace(bias.in(y.dtype()));
       }
@@ -105,7 +110,14 @@ public final class Linear {
       scope.keep(y);
       Var output = Var.of(y, tape.recording() && (trained || x.needsGrad()));
       if (output.needsGrad()) {
-        tape.record(() -> backward(x, output.takeGrad(), low));
+        if (rounding == null) {
+          tape.record(() -> backward(x, output.takeGrad(), low));
+        } else {
+          if (rounded != null) {
+            rounded.keep(scope);
+          }
+          tape.record(() -> roundedBackward(x, output.takeGrad(), rounding, rounded));
+        }
       }
       return output;
     }
@@ -145,6 +157,23 @@ public final class Linear {
     }
     if (dx != null) {
       x.accumulate(dx);
+    }
+  }
+
+  /// Straight through the rounding of weight and input.
+  private void roundedBackward(
+      Var x, Tensor dy, FakeQuantization rounding, InputQuantization.@Nullable Rounded rounded) {
+    if (x.needsGrad()) {
+      Tensor dx = dy.matmul(scratch.materialize(weight));
+      if (rounded != null && rounded.inside() instanceof Tensor inside) {
+        dx.mulInPlace(inside);
+      }
+      x.accumulate(dx);
+    }
+    Tensor input = rounded == null ? x.value() : rounded.values();
+    rounding.backward(dy.t().matmul(input));
+    if (bias instanceof Bias.Trained trainedBias) {
+      trainedBias.parameter().accumulate(dy.to(DType.F32).sum(0, false));
     }
   }
 

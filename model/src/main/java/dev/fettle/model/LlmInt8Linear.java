@@ -52,8 +52,7 @@ public final class LlmInt8Linear implements IntegerLinear {
     int[] none = {};
     float[] scales = weight.absmax().toArray(HostTensor.F32_LAYOUT);
     this.matmul =
-        new IntegerMatmul(
-            weight.codes(), new WeightFactors(columns, scales, none, none), FACTOR);
+        new IntegerMatmul(weight.codes(), new WeightFactors(columns, scales, none, none), FACTOR);
   }
 
   @Override

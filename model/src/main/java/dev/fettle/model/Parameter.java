@@ -10,6 +10,7 @@ public final class Parameter {
   private Tensor value;
   private @Nullable Tensor grad;
   private @Nullable Tensor shadow;
+  private @Nullable DType stored;
 
   /// @param name the tensor's name in a checkpoint or adapter file
   /// @param value float32
@@ -31,8 +32,25 @@ public final class Parameter {
 
   /// The value in the compute dtype: itself, the optimizer's copy, or a conversion.
   Tensor in(DType dtype) {
+    if (stored != null && stored != DType.F32 && stored != dtype) {
+      return value.to(stored).to(dtype);
+    }
     Tensor copy = shadow;
     return copy != null && copy.dtype() == dtype ? copy : value.to(dtype);
+  }
+
+  /// Some rows in the compute dtype.
+  ///
+  /// @param ids I64
+  Tensor rows(Tensor ids, DType dtype) {
+    Tensor rows = value.indexSelect(0, ids);
+    return (stored == null ? rows : rows.to(stored)).to(dtype);
+  }
+
+  /// From now on the parameter is used as a checkpoint in `dtype` would give it back; null uses its
+  /// full precision again.
+  public void storedAs(@Nullable DType dtype) {
+    stored = dtype;
   }
 
   /// Gives the parameter a copy in a 16-bit dtype, which the owner keeps equal to the value.

@@ -5,6 +5,7 @@ import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.Shape;
 
 /// One buffer in the compute dtype that every quantized weight of a model is dequantized into just
 /// before it is used, so that a frozen base costs its packed bytes plus the largest single weight.
@@ -38,6 +39,7 @@ final class Scratch implements AutoCloseable {
       case Weight.Trained trained -> trained.parameter().in(dtype);
       case Weight.Quantized quantized -> dequantize(quantized.value());
       case Weight.IntegerProduct integers -> dequantize(integers.value());
+      case Weight.FakeQuantized fake -> rounded(fake.rounding());
     };
   }
 
@@ -52,18 +54,32 @@ final class Scratch implements AutoCloseable {
       case Weight.Dense dense -> x.linear(materialize(dense));
       case Weight.Trained trained -> x.linear(materialize(trained));
       case Weight.Quantized quantized -> x.linear(materialize(quantized));
+      case Weight.FakeQuantized fake -> x.linear(materialize(fake));
     };
   }
 
   private Tensor dequantize(QuantizedTensor weight) {
-    long elements = weight.shape().elements();
+    Tensor target = room(weight.shape());
+    weight.dequantize(dtype, target.segment());
+    return target;
+  }
+
+  private Tensor rounded(FakeQuantization rounding) {
+    if (!rounding.enabled()) {
+      return rounding.stored().to(dtype);
+    }
+    Tensor target = room(rounding.shape());
+    rounding.writeTo(dtype, target.segment());
+    return target;
+  }
+
+  private Tensor room(Shape shape) {
+    long elements = shape.elements();
     if (elements > capacity) {
       buffer.close();
       buffer = allocate(elements);
     }
-    Tensor target = buffer.narrow(0, 0, elements).view(weight.shape().toArray());
-    weight.dequantize(dtype, target.segment());
-    return target;
+    return buffer.narrow(0, 0, elements).view(shape.toArray());
   }
 
   @Override

@@ -69,6 +69,24 @@ public sealed interface Weight {
     }
   }
 
+  /// Rounded to a number format each time it is used, and trained or adapted.
+  record FakeQuantized(FakeQuantization rounding) implements Weight {
+    @Override
+    public long out() {
+      return rounding.shape().dim(0);
+    }
+
+    @Override
+    public long in() {
+      return rounding.shape().dim(1);
+    }
+
+    @Override
+    public long residentBytes() {
+      return out() * in() * DType.F32.bytes();
+    }
+  }
+
   /// Trained in full: float32 master, cast to the compute dtype each time it is used.
   record Trained(Parameter parameter) implements Weight {
     @Override

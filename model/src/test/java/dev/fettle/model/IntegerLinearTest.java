@@ -246,8 +246,7 @@ class IntegerLinearTest {
       }
       LlmInt8Tensor weight =
           (LlmInt8Tensor)
-              Quantizer.quantize(
-                  "p", HostTensor.of(w, 8, 64), new Scheme.LlmInt8(), arena);
+              Quantizer.quantize("p", HostTensor.of(w, 8, 64), new Scheme.LlmInt8(), arena);
       Tensor input = Tensors.of(x, 1, 64);
       Tensor exact = input.linear(Tensors.of(w, 8, 64));
       double with = distance(new LlmInt8Linear("p", weight, 6).apply("p", input), exact);
@@ -259,7 +258,6 @@ class IntegerLinearTest {
 
   private static double distance(Tensor found, Tensor expected) {
     Tensor difference = found.sub(expected);
-    return Math.sqrt(
-        difference.mul(difference).sum().item() / expected.mul(expected).sum().item());
+    return Math.sqrt(difference.mul(difference).sum().item() / expected.mul(expected).sum().item());
   }
 }

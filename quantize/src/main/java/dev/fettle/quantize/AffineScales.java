@@ -61,6 +61,11 @@ public final class AffineScales {
     this.parameters = new AffineParameters[count];
   }
 
+  /// A scale as it is read back after it was stored in `dtype`: F32, F16 or BF16.
+  public static float storedScale(float scale, DType dtype) {
+    return ScaleRounding.round(scale, dtype);
+  }
+
   public Scheme.Affine scheme() {
     return scheme;
   }
@@ -114,22 +119,32 @@ public final class AffineScales {
   ///
   /// @param weight F32 `[out, in]`, finite
   public void fit(HostTensor weight) {
-    float[] min = new float[parameters.length];
-    float[] max = new float[parameters.length];
-    Arrays.fill(min, Float.POSITIVE_INFINITY);
-    Arrays.fill(max, Float.NEGATIVE_INFINITY);
+    float[] ranges = ranges(weight);
+    int count = parameters.length;
+    for (int i = 0; i < count; i++) {
+      set(i, ranges[i], ranges[count + i]);
+    }
+  }
+
+  /// The smallest and largest weight that each scale has to cover: first all smallest, then all
+  /// largest.
+  ///
+  /// @param weight F32 `[out, in]`
+  public float[] ranges(HostTensor weight) {
+    int count = parameters.length;
+    float[] ranges = new float[2 * count];
+    Arrays.fill(ranges, 0, count, Float.POSITIVE_INFINITY);
+    Arrays.fill(ranges, count, 2 * count, Float.NEGATIVE_INFINITY);
     long columns = shape.dim(1);
     for (long row = 0; row < shape.dim(0); row++) {
       for (long column = 0; column < columns; column++) {
         float value = weight.data().get(HostTensor.F32_LAYOUT, 4 * (row * columns + column));
         int at = index(row, column);
-        min[at] = Math.min(min[at], value);
-        max[at] = Math.max(max[at], value);
+        ranges[at] = Math.min(ranges[at], value);
+        ranges[count + at] = Math.max(ranges[count + at], value);
       }
     }
-    for (int i = 0; i < min.length; i++) {
-      set(i, min[i], max[i]);
-    }
+    return ranges;
   }
 
   /// The parameters that were set.

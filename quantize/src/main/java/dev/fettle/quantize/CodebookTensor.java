@@ -96,7 +96,6 @@ public record CodebookTensor(
     float[] scales = new float[blocks];
     absmax.read(from / blockSize, blocks, scales);
     MemorySegment part = packed.asSlice(from / 2, (to - from + 1) / 2);
-    QuantizeKernels.get()
-        .dequantizeFourBit(code, part, scales, blockSize, to - from, target, out);
+    QuantizeKernels.get().dequantizeFourBit(code, part, scales, blockSize, to - from, target, out);
   }
 }

@@ -15,11 +15,7 @@ import java.lang.foreign.MemorySegment;
 /// @param codes one byte per weight, row-major
 /// @param scales F32, F16 or BF16, one per run of weights; see [Granularity#scaleShape]
 public record Float8Tensor(
-    Shape shape,
-    DType originalDtype,
-    Scheme.Float8 scheme,
-    MemorySegment codes,
-    HostTensor scales)
+    Shape shape, DType originalDtype, Scheme.Float8 scheme, MemorySegment codes, HostTensor scales)
     implements QuantizedTensor {
 
   public Float8Tensor {

@@ -51,11 +51,9 @@ final class Fp4BlockQuantizer {
   static Nvfp4Tensor nvfp4(String name, HostTensor weight, SegmentAllocator allocator) {
     int block = Scheme.Nvfp4.BLOCK_SIZE;
     requireWholeBlocks(name, weight, new Scheme.Nvfp4(), block);
-    float[] largest =
-        new ScaleRuns(weight.shape(), new Granularity.PerTensor()).largest(weight);
+    float[] largest = new ScaleRuns(weight.shape(), new Granularity.PerTensor()).largest(weight);
     ScaleRuns.requireFinite(name, weight, largest);
-    float quotient =
-        Float8.E4M3_MAX * MxFloats.E2M1_MAX / Math.max(largest[0], Float.MIN_NORMAL);
+    float quotient = Float8.E4M3_MAX * MxFloats.E2M1_MAX / Math.max(largest[0], Float.MIN_NORMAL);
     float globalScale = Float.isInfinite(quotient) ? 1 : quotient;
     MemorySegment packed = allocator.allocate(weight.elements() / 2, 64);
     MemorySegment scales = allocator.allocate(weight.elements() / block, 64);

@@ -15,11 +15,7 @@ import java.lang.foreign.MemorySegment;
 /// @param scales one E4M3 code per block
 /// @param globalScale what the scales were multiplied by, finite and positive
 public record Nvfp4Tensor(
-    Shape shape,
-    DType originalDtype,
-    MemorySegment packed,
-    MemorySegment scales,
-    float globalScale)
+    Shape shape, DType originalDtype, MemorySegment packed, MemorySegment scales, float globalScale)
     implements QuantizedTensor {
 
   public Nvfp4Tensor {

@@ -99,8 +99,7 @@ public final class Quantizer {
         });
     Absmax absmax =
         scheme.doubleQuant() ? nest(scales, blocks, allocator) : new Absmax.Plain(scales);
-    return new CodebookTensor(
-        weight.shape(), weight.dtype(), code, blockSize, packed, absmax);
+    return new CodebookTensor(weight.shape(), weight.dtype(), code, blockSize, packed, absmax);
   }
 
   /// Quantizes the scales. The mean is taken in float64 and rounded once, so that it does not

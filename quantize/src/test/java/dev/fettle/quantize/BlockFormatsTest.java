@@ -28,10 +28,23 @@ class BlockFormatsTest {
   /// formats share six bits per scale among eight or sixteen blocks, for which a step is allowed.
   @ParameterizedTest
   @CsvSource({
-    "fp4:group=64,0.1667", "fp4:group=64:double,0.19", "fp8_e4m3:channel,0.0358",
-    "fp8_e4m3:tensor,0.0358", "fp8_e4m3:group=32,0.0358", "fp8_e4m3:block=3x200,0.0358",
-    "fp8_e5m2:channel,0.0720", "mxfp4,0.2858", "nvfp4,0.18", "q8_0,0.0045", "q4_0,0.127",
-    "q4_1,0.071", "q5_0,0.064", "q5_1,0.035", "q4_k,0.14", "q5_k,0.07", "q6_k,0.034"
+    "fp4:group=64,0.1667",
+    "fp4:group=64:double,0.19",
+    "fp8_e4m3:channel,0.0358",
+    "fp8_e4m3:tensor,0.0358",
+    "fp8_e4m3:group=32,0.0358",
+    "fp8_e4m3:block=3x200,0.0358",
+    "fp8_e5m2:channel,0.0720",
+    "mxfp4,0.2858",
+    "nvfp4,0.18",
+    "q8_0,0.0045",
+    "q4_0,0.127",
+    "q4_1,0.071",
+    "q5_0,0.064",
+    "q5_1,0.035",
+    "q4_k,0.14",
+    "q5_k,0.07",
+    "q6_k,0.034"
   })
   void staysWithinItsErrorBound(String scheme, float bound) {
     for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16}) {
@@ -95,9 +108,21 @@ class BlockFormatsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "fp4:group=64", "fp4:group=64:double", "fp8_e4m3:tensor", "fp8_e4m3:channel",
-        "fp8_e5m2:group=32", "mxfp4", "nvfp4", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k",
-        "q5_k", "q6_k"
+        "fp4:group=64",
+        "fp4:group=64:double",
+        "fp8_e4m3:tensor",
+        "fp8_e4m3:channel",
+        "fp8_e5m2:group=32",
+        "mxfp4",
+        "nvfp4",
+        "q8_0",
+        "q4_0",
+        "q4_1",
+        "q5_0",
+        "q5_1",
+        "q4_k",
+        "q5_k",
+        "q6_k"
       })
   void zerosAndConstantsSurvive(String scheme) {
     HostTensor zeros = TestWeights.of(new float[2 * 256], DType.BF16, 2, 256);
@@ -116,8 +141,14 @@ class BlockFormatsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "fp4:group=64,NaN,BF16", "fp8_e4m3:channel,Infinity,F16", "fp8_e5m2:tensor,NaN,F32",
-    "mxfp4,-Infinity,BF16", "nvfp4,NaN,F32", "q8_0,NaN,BF16", "q4_0,Infinity,F32", "q6_k,70000,F32"
+    "fp4:group=64,NaN,BF16",
+    "fp8_e4m3:channel,Infinity,F16",
+    "fp8_e5m2:tensor,NaN,F32",
+    "mxfp4,-Infinity,BF16",
+    "nvfp4,NaN,F32",
+    "q8_0,NaN,BF16",
+    "q4_0,Infinity,F32",
+    "q6_k,70000,F32"
   })
   void namesTheWeightThatIsNotFinite(String scheme, float bad, DType dtype) {
     float[] values = new float[9 * COLUMNS];
@@ -132,7 +163,13 @@ class BlockFormatsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "fp8_e4m3:group=64,100", "mxfp4,48", "nvfp4,24", "q8_0,48", "q5_1,16", "q4_k,288", "q6_k,32"
+    "fp8_e4m3:group=64,100",
+    "mxfp4,48",
+    "nvfp4,24",
+    "q8_0,48",
+    "q5_1,16",
+    "q4_k,288",
+    "q6_k,32"
   })
   void refusesRowsThatItsBlocksDoNotDivide(String scheme, int columns) {
     HostTensor weight = TestWeights.normal(1, DType.F32, 3, columns);

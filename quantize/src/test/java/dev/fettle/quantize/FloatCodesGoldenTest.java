@@ -31,7 +31,9 @@ class FloatCodesGoldenTest {
 
   @ParameterizedTest
   @CsvSource({
-    "fp8_tensor,fp8_e4m3:tensor", "fp8_channel,fp8_e4m3:channel", "fp8_group,fp8_e4m3:group=32",
+    "fp8_tensor,fp8_e4m3:tensor",
+    "fp8_channel,fp8_e4m3:channel",
+    "fp8_group,fp8_e4m3:group=32",
     "fp8_e5m2,fp8_e5m2:channel"
   })
   void float8(String name, String scheme) {

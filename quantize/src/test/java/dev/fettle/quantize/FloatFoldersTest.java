@@ -39,8 +39,7 @@ class FloatFoldersTest {
     for (DType dtype : new DType[] {DType.BF16, DType.F16}) {
       HostTensor weight = TestWeights.normal(3, dtype, 96, 64);
       Path output = root.resolve("q-" + dtype);
-      CheckpointQuantizer.quantize(
-          write(weight), output, QuantizeOptions.of(scheme), tensor -> {});
+      CheckpointQuantizer.quantize(write(weight), output, QuantizeOptions.of(scheme), tensor -> {});
       try (CheckpointFolder folder = CheckpointFolder.open(output)) {
         QuantizedWeights weights = QuantizedWeights.of(folder);
         assertThat(weights.isQuantized(NAME)).isTrue();
@@ -55,8 +54,11 @@ class FloatFoldersTest {
   /// Names, dtypes and shapes are those that compressed-tensors wrote.
   @ParameterizedTest
   @CsvSource({
-    "fp8_tensor,fp8_e4m3:tensor", "fp8_channel,fp8_e4m3:channel", "fp8_group,fp8_e4m3:group=32",
-    "mxfp4,mxfp4", "nvfp4,nvfp4"
+    "fp8_tensor,fp8_e4m3:tensor",
+    "fp8_channel,fp8_e4m3:channel",
+    "fp8_group,fp8_e4m3:group=32",
+    "mxfp4,mxfp4",
+    "nvfp4,nvfp4"
   })
   void layoutIsThatOfCompressedTensors(String name, String text) throws URISyntaxException {
     Path file =

@@ -117,7 +117,9 @@ public final class BitsAndBytesLayout {
           plan.add(new TensorInfo(weightName + NESTED_QUANT_MAP, DType.F32, Shape.of(256)));
         }
         long length = QuantState.plannedLength(codebook, originalDtype, shape);
-        plan.add(new TensorInfo(weightName + state(FourBitCode.of(codebook)), DType.U8, Shape.of(length)));
+        plan.add(
+            new TensorInfo(
+                weightName + state(FourBitCode.of(codebook)), DType.U8, Shape.of(length)));
       }
       case Scheme.LlmInt8 int8 -> {
         String module = module(weightName);
@@ -178,8 +180,7 @@ public final class BitsAndBytesLayout {
     return readInt8(source, weightName);
   }
 
-  private static CodebookTensor readFourBit(
-      TensorSource source, String weight, FourBitCode code) {
+  private static CodebookTensor readFourBit(TensorSource source, String weight, FourBitCode code) {
     QuantState state = QuantState.parse(source.tensor(weight + state(code)), weight, code);
     long n = state.shape().elements();
     long blocks = (n + state.blockSize() - 1) / state.blockSize();

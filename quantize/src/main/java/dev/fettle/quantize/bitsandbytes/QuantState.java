@@ -47,7 +47,8 @@ record QuantState(
   static long plannedLength(Scheme.Codebook scheme, DType dtype, Shape shape) {
     @Nullable Nested nested = scheme.doubleQuant() ? new Nested(256, 0) : null;
     return new QuantState(FourBitCode.of(scheme), shape, dtype, scheme.blockSize(), nested)
-        .toJson().length;
+        .toJson()
+        .length;
   }
 
   /// UTF-8 JSON whose length depends on everything but the offset.

@@ -166,8 +166,7 @@ public final class CompressedTensorsLayout {
     }
   }
 
-  static void checkGranularity(
-      String module, Shape shape, Scheme scheme, Granularity granularity) {
+  static void checkGranularity(String module, Shape shape, Scheme scheme, Granularity granularity) {
     if (granularity instanceof Granularity.PerChannel channel && channel.axis() != 0) {
       throw new UserException(
           "A model folder cannot hold %s: compressed-tensors has scales per output channel only; choose channel."

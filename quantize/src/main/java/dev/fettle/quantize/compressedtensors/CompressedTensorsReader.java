@@ -199,8 +199,10 @@ public final class CompressedTensorsReader {
   /// The dtype that the configuration gives the model; bfloat16 where it gives none.
   private DType modelDtype() {
     String name =
-        folder.configJson().path("dtype").asString(
-            folder.configJson().path("torch_dtype").asString("bfloat16"));
+        folder
+            .configJson()
+            .path("dtype")
+            .asString(folder.configJson().path("torch_dtype").asString("bfloat16"));
     DType dtype = DType.parse(name, folder.path().resolve("config.json").toString());
     return isScaleDType(dtype) ? dtype : DType.BF16;
   }

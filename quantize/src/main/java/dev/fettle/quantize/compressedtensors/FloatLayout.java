@@ -77,8 +77,7 @@ final class FloatLayout {
 
   static SequencedMap<String, HostTensor> tensors(String module, Float8Tensor tensor) {
     SequencedMap<String, HostTensor> tensors = new LinkedHashMap<>();
-    tensors.put(
-        module + ".weight", new HostTensor(DType.F8_E4M3, tensor.shape(), tensor.codes()));
+    tensors.put(module + ".weight", new HostTensor(DType.F8_E4M3, tensor.shape(), tensor.codes()));
     Shape scales =
         CompressedTensorsLayout.storedScales(tensor.shape(), tensor.scheme().granularity());
     tensors.put(

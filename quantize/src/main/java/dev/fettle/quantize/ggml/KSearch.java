@@ -4,8 +4,9 @@ import java.util.Arrays;
 
 /// How the K formats choose the scale of a sub-block: several candidate scales, for each the codes
 /// by rounding, then the scale (and offset) of least weighted squared error for those codes; the
-/// best candidate wins. In the affine fit, candidates start from the best offset so far. Sums run in float32 from the first weight to the last, as in ggml's
-/// `make_qkx2_quants` and `make_qx_quants`, whose bytes depend on it.
+/// best candidate wins. In the affine fit, candidates start from the best offset so far. Sums run
+/// in float32 from the first weight to the last, as in ggml's `make_qkx2_quants` and
+/// `make_qx_quants`, whose bytes depend on it.
 ///
 /// The codes of the search only matter where the stored scale rounds to zero: all others are chosen
 /// again with the scale as stored.
@@ -92,14 +93,7 @@ final class KSearch {
   }
 
   private static float tryScale(
-      float[] x,
-      int at,
-      int top,
-      float iscale,
-      float sumW,
-      float sumX,
-      float bestError,
-      Fit fit) {
+      float[] x, int at, int top, float iscale, float sumW, float sumX, float bestError, Fit fit) {
     float sumL = 0;
     float sumL2 = 0;
     float sumXl = 0;

@@ -142,7 +142,9 @@ final class VectorBlocks32 {
 
   /// Float bits to integers of the same order, and back; -0.0 comes below 0.0.
   private static IntVector ordered(IntVector bits) {
-    return bits.lanewise(VectorOperators.ASHR, 31).and(0x7FFFFFFF).lanewise(VectorOperators.XOR, bits);
+    return bits.lanewise(VectorOperators.ASHR, 31)
+        .and(0x7FFFFFFF)
+        .lanewise(VectorOperators.XOR, bits);
   }
 
   private static float unordered(int key) {

@@ -130,7 +130,8 @@ public final class VectorIntegerKernels implements IntegerKernels {
       case BF16 -> {
         for (int k = 0; k < bound; k += LANES) {
           ShortVector halves = ShortVector.fromMemorySegment(SHORTS, x, 2L * k, ORDER);
-          IntVector bits = (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
+          IntVector bits =
+              (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
           raise(bits.lanewise(LSHL, 16).reinterpretAsFloats(), maxima, k);
         }
       }
@@ -165,8 +166,7 @@ public final class VectorIntegerKernels implements IntegerKernels {
           IntVector bits = values.reinterpretAsInts();
           IntVector even = bits.lanewise(LSHR, 16).and(1);
           IntVector rounded = bits.add(even).add(0x7FFF).lanewise(LSHR, 16);
-          IntVector result =
-              rounded.blend(0x7FC0, values.test(VectorOperators.IS_NAN).cast(INTS));
+          IntVector result = rounded.blend(0x7FC0, values.test(VectorOperators.IS_NAN).cast(INTS));
           ((ShortVector) result.convertShape(VectorOperators.I2S, SHORTS, 0))
               .intoMemorySegment(out, 2L * c, ORDER);
         }

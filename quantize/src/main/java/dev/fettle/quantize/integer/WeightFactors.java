@@ -15,8 +15,7 @@ public record WeightFactors(int columns, float[] scales, int[] zeros, int[] sums
             && (sums.length == 0 || sums.length == scales.length);
     if (!fits) {
       throw new IllegalArgumentException(
-          "%d scales, %d zero points, %d sums"
-              .formatted(scales.length, zeros.length, sums.length));
+          "%d scales, %d zero points, %d sums".formatted(scales.length, zeros.length, sums.length));
     }
   }
 

@@ -16,8 +16,9 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// NF4 and FP4 back to numbers. All weights of a block share its scale, so the sixteen levels are scaled
-/// and rounded once per block, and each weight is then one lookup in a table that fits a register.
+/// NF4 and FP4 back to numbers. All weights of a block share its scale, so the sixteen levels are
+/// scaled and rounded once per block, and each weight is then one lookup in a table that fits a
+/// register.
 final class FourBitLookup {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final boolean WIDE = VectorSupport.WIDE;
@@ -51,7 +52,8 @@ final class FourBitLookup {
     float[] exact = levels(code);
     short[] rounded = new short[16];
     for (int block = 0; block < blocks; block++) {
-      ShortVector table = WIDE ? bf16Table(exact, absmax[block]) : bf16Table(exact, absmax[block], rounded);
+      ShortVector table =
+          WIDE ? bf16Table(exact, absmax[block]) : bf16Table(exact, absmax[block], rounded);
       lookUp(packed, table, block, blockSize, out);
     }
   }
@@ -119,7 +121,8 @@ final class FourBitLookup {
       MemorySegment out) {
     float[] exact = levels(code);
     for (int block = 0; block < blocks; block++) {
-      IntVector low = FloatVector.fromArray(FLOATS, exact, 0).mul(absmax[block]).reinterpretAsInts();
+      IntVector low =
+          FloatVector.fromArray(FLOATS, exact, 0).mul(absmax[block]).reinterpretAsInts();
       IntVector high =
           FloatVector.fromArray(FLOATS, exact, WIDE ? 0 : 8).mul(absmax[block]).reinterpretAsInts();
       long start = (long) block * blockSize;

@@ -70,8 +70,7 @@ final class FourBitPacking {
   /// Each byte over two 32-bit lanes, the low half in the lower one; bits above a code stay.
   private static IntVector spread(ByteVector bytes, int part) {
     LongVector pairs =
-        (LongVector)
-            bytes.convertShape(VectorOperators.ZERO_EXTEND_B2L, VectorSupport.LONGS, part);
+        (LongVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2L, VectorSupport.LONGS, part);
     return pairs.or(pairs.lanewise(LSHL, 28)).reinterpretAsInts();
   }
 }

@@ -15,10 +15,10 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Numbers to NF4 and FP4. For NF4, a normalised weight falls into one of 32 equal cells, none of which holds more
-/// than one midpoint between levels; two lookups and one comparison give its level. Weights with
-/// even and odd index are handled in vectors of their own, because they end up in different
-/// nibbles.
+/// Numbers to NF4 and FP4. For NF4, a normalised weight falls into one of 32 equal cells, none of
+/// which holds more than one midpoint between levels; two lookups and one comparison give its
+/// level. Weights with even and odd index are handled in vectors of their own, because they end up
+/// in different nibbles.
 final class FourBitSearch {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;

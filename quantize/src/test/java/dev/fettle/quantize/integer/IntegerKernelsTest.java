@@ -90,7 +90,10 @@ class IntegerKernelsTest {
     scalar.multiply(a, 1, b, 1, 0, 1, columns, sums);
     WeightFactors weights =
         new WeightFactors(
-            columns, new float[] {0.5f}, new int[] {weightZero}, new int[] {scalar.sum(b, columns)});
+            columns,
+            new float[] {0.5f},
+            new int[] {weightZero},
+            new int[] {scalar.sum(b, columns)});
     IntegerKernels.ActivationRow row =
         new IntegerKernels.ActivationRow(0.25f, activationZero, scalar.sum(a, columns));
     MemorySegment out = arena.allocate(4);

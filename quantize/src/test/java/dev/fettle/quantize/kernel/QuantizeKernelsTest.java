@@ -55,7 +55,8 @@ class QuantizeKernelsTest {
     MemorySegment packed = arena.allocate((count + 1) / 2);
     MemorySegment vectorPacked = arena.allocate((count + 1) / 2);
     scalar.quantizeFourBit(code, weight.data(), dtype, blockSize, count, packed, scales);
-    vector.quantizeFourBit(code, weight.data(), dtype, blockSize, count, vectorPacked, vectorScales);
+    vector.quantizeFourBit(
+        code, weight.data(), dtype, blockSize, count, vectorPacked, vectorScales);
     assertThat(vectorScales).isEqualTo(scales);
     assertThat(vectorPacked.mismatch(packed)).isEqualTo(-1);
 
@@ -109,9 +110,7 @@ class QuantizeKernelsTest {
     float cells = code == FourBitCode.NF4 ? FourBitSearch.CELLS_PER_UNIT : Fp4Lanes.CELLS_PER_UNIT;
     for (int edge = 0; edge < midpoints.length + 33; edge++) {
       float centre =
-          edge < midpoints.length
-              ? midpoints[edge]
-              : (edge - midpoints.length - 16.5f) / cells;
+          edge < midpoints.length ? midpoints[edge] : (edge - midpoints.length - 16.5f) / cells;
       int steps = 50_000;
       float[] values = new float[4096 * 25];
       for (int i = 0; i < values.length; i++) {
@@ -134,8 +133,10 @@ class QuantizeKernelsTest {
     for (float midpoint : FourBitCode.NF4.midpoints()) {
       int cell = FourBitSearch.cell(midpoint);
       assertThat(cell).isGreaterThan(previous);
-      assertThat(FourBitSearch.cell(midpoint - 0.06f / FourBitSearch.CELLS_PER_UNIT)).isEqualTo(cell);
-      assertThat(FourBitSearch.cell(midpoint + 0.06f / FourBitSearch.CELLS_PER_UNIT)).isEqualTo(cell);
+      assertThat(FourBitSearch.cell(midpoint - 0.06f / FourBitSearch.CELLS_PER_UNIT))
+          .isEqualTo(cell);
+      assertThat(FourBitSearch.cell(midpoint + 0.06f / FourBitSearch.CELLS_PER_UNIT))
+          .isEqualTo(cell);
       previous = cell;
     }
     previous = -1;
