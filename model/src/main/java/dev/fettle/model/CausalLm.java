@@ -108,6 +108,50 @@ public final class CausalLm implements AutoCloseable {
     }
   }
 
+  /// The hidden states before the first block, `[batch · length, hidden]`, in the current scope.
+  ///
+  /// @param ids equally long rows
+  public Tensor embed(int[][] ids) {
+    checkLength(ids[0].length);
+    try (Scope scope = Scope.open()) {
+      return scope.keep(embedding.apply(Tape.inference(), Tensors.ofIds(ids).view(-1)).value());
+    }
+  }
+
+  /// Runs some of the blocks on sequences from their first position on, for algorithms that keep
+  /// hidden states themselves.
+  ///
+  /// @param from the first block
+  /// @param to the block after the last; at most {@link #blocks()}
+  /// @param hidden `[batch · length, hidden]` before block `from`; stays unchanged
+  /// @return the same before block `to`, in the current scope
+  public Tensor run(int from, int to, Tensor hidden, int batch) {
+    int length = Math.toIntExact(hidden.size(0) / batch);
+    try (Scope scope = Scope.open()) {
+      Pass pass = new Pass(Tape.inference(), batch, length, 0, null, 0);
+      Tensor x = hidden;
+      for (DecoderBlock block : blocks.subList(from, to)) {
+        x = block.apply(pass, Var.constant(x)).value();
+      }
+      return x == hidden ? x : scope.keep(x);
+    }
+  }
+
+  /// How many blocks there are.
+  public int blocks() {
+    return blocks.size();
+  }
+
+  /// Logits for hidden states after the last block, float32 `[rows, vocab]`.
+  ///
+  /// @param hidden `[rows, hidden]`
+  public Tensor headLogits(Tensor hidden) {
+    try (Scope scope = Scope.open()) {
+      return scope.keep(
+          head.logits(finalNorm.apply(Tape.inference(), Var.constant(hidden)).value()));
+    }
+  }
+
   /// Continues the sequences in `cache` by `ids` and returns the logits after the last of them,
   /// float32 `[batch, vocab]`.
   public Tensor nextLogits(int[][] ids, KvCache cache) {

@@ -12,8 +12,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
@@ -151,6 +153,21 @@ public final class CheckpointQuantizer {
           8.0 * bytes / info.shape().elements(),
           TensorError.of(weight, quantized));
     }
+  }
+
+  /// Bytes that a folder holds for one weight in a scheme: codes, scales and whatever else its
+  /// layout stores for it.
+  ///
+  /// @throws UserException if no model folder holds the scheme, or it does not fit the shape
+  public static long storedBytes(TensorInfo weight, Scheme scheme) {
+    if (scheme instanceof Scheme.Cast cast) {
+      return weight.shape().elements() * cast.dtype().bytes();
+    }
+    SequencedMap<String, Scheme> alone = new LinkedHashMap<>();
+    alone.put(FolderLayout.module(weight.name()), scheme);
+    return FolderLayout.of(alone).plan(weight, scheme, QuantizeOptions.of(scheme)).stream()
+        .mapToLong(TensorInfo::bytes)
+        .sum();
   }
 
   /// Whether a tensor is the weight of a linear layer inside the decoder blocks.

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.calibrate.budget;
+
+import org.jspecify.annotations.NullMarked;
