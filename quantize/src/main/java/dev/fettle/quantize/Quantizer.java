@@ -173,6 +173,27 @@ public final class Quantizer {
   /// The last float32 that does not round to infinity in float16 (its largest number is 65504).
   static final float FLOAT16_LIMIT = Math.nextDown(65520f);
 
+  /// @param name the tensor, for messages
+  /// @param weight F32, F16 or BF16, in memory accessible from any thread
+  /// @throws UserException naming the first weight that is NaN or infinite
+  public static void requireFinite(String name, HostTensor weight) {
+    int width = weight.dtype().bytes();
+    Parallel.forRange(
+        weight.elements(),
+        CodebookTensor.GRAIN,
+        (from, to) -> {
+          float[] part = new float[(int) (to - from)];
+          Shape shape = Shape.of(part.length);
+          MemorySegment slice = weight.data().asSlice(from * width, (to - from) * width);
+          Casts.toFloat(new HostTensor(weight.dtype(), shape, slice), MemorySegment.ofArray(part));
+          for (float value : part) {
+            if (!(Math.abs(value) <= Float.MAX_VALUE)) {
+              throw notFinite(name, weight, 0, Float.MAX_VALUE);
+            }
+          }
+        });
+  }
+
   /// Finds the offending weight at or after `start`; only called when there is one.
   static UserException notFinite(String name, HostTensor weight, long start, float limit) {
     int width = weight.dtype().bytes();
