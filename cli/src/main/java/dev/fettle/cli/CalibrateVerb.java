@@ -2,7 +2,6 @@ package dev.fettle.cli;
 
 import dev.fettle.calibrate.ActivationStatistics;
 import dev.fettle.calibrate.Calibration;
-import dev.fettle.calibrate.CalibrationText;
 import dev.fettle.quantize.Granularity;
 import dev.fettle.quantize.NanPolicy;
 import dev.fettle.quantize.Scheme;
@@ -13,6 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `fettle calibrate`: statistics of a model's activations on a text.
@@ -37,11 +37,7 @@ final class CalibrateVerb extends Verb {
       description = "Model folder in Hugging Face layout.")
   @Nullable Path model;
 
-  @Option(
-      names = "--data",
-      paramLabel = "FILE",
-      description = "Plain text, or one JSON object per line as for finetune.")
-  @Nullable Path data;
+  @Mixin CalibrationDataOptions text = new CalibrationDataOptions();
 
   @Option(
       names = "--output",
@@ -76,30 +72,6 @@ final class CalibrateVerb extends Verb {
   String scheme = "int8:sym:tensor";
 
   @Option(
-      names = "--seq-length",
-      paramLabel = "N",
-      description = "Longest sample in tokens; plain text is cut into blocks of it (default: 512).")
-  int seqLength = 512;
-
-  @Option(
-      names = "--batch-size",
-      paramLabel = "N",
-      description = "Samples of equal length per pass at most (default: 1).")
-  int batchSize = 1;
-
-  @Option(
-      names = "--samples",
-      paramLabel = "N",
-      description = "Only the first N samples (default: all).")
-  int samples;
-
-  @Option(
-      names = "--max-tokens",
-      paramLabel = "N",
-      description = "Only the first N tokens (default: all).")
-  long maxTokens;
-
-  @Option(
       names = "--compute-dtype",
       paramLabel = "DTYPE",
       description = "float32 or bfloat16 (default: the model's own).")
@@ -120,7 +92,7 @@ final class CalibrateVerb extends Verb {
     Observer rule = Observer.parse(observer);
     Scheme.Affine grid = grid();
     ActivationStatistics statistics = statistics(console);
-    for (Path file : show == null && data == null ? merge.subList(1, merge.size()) : merge) {
+    for (Path file : show == null && text.data == null ? merge.subList(1, merge.size()) : merge) {
       statistics.merge(ActivationStatistics.load(file));
     }
     CalibrateAnswer answer = new CalibrateAnswer(statistics, rule, grid);
@@ -148,30 +120,30 @@ final class CalibrateVerb extends Verb {
 
   private ActivationStatistics statistics(Console console) {
     if (show != null) {
-      if (data != null || model != null) {
+      if (text.data != null || model != null) {
         throw usage("--show prints a file; it goes without --model and --data");
       }
       return ActivationStatistics.load(show);
     }
-    if (data == null && !merge.isEmpty()) {
+    if (text.data == null && !merge.isEmpty()) {
       return ActivationStatistics.load(merge.getFirst());
     }
-    if (model == null || data == null || output == null) {
+    if (model == null || text.data == null || output == null) {
       throw usage(
           "Give --model, --data and --output; or --show FILE; or --merge FILE --merge FILE");
     }
-    return collect(console, model, data);
+    return collect(console, model, text.data);
   }
 
-  private ActivationStatistics collect(Console console, Path folder, Path text) {
+  private ActivationStatistics collect(Console console, Path folder, Path data) {
     Calibration.Options options =
         new Calibration.Options(
-            new CalibrationText.Limits(seqLength, samples, maxTokens),
-            batchSize,
+            text.limits(),
+            text.batchSize,
             computeDtype == null ? null : DType.parse(computeDtype),
             NanPolicy.parse(nanPolicy));
     try (CalibrationProgress progress = new CalibrationProgress(console)) {
-      return Calibration.run(folder, text, options, progress);
+      return Calibration.run(folder, data, options, progress);
     }
   }
 }

@@ -1,11 +1,16 @@
 package dev.fettle.cli;
 
-import dev.fettle.quantize.ActivationQuantization;
+import dev.fettle.calibrate.budget.BudgetPlan;
+import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.quantize.CheckpointQuantizer;
 import dev.fettle.quantize.NanPolicy;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.QuantizeReport;
 import dev.fettle.quantize.Scheme;
+import dev.fettle.quantize.TensorTransform;
+import dev.fettle.quantize.WeightQuantizer;
+import dev.fettle.quantize.observe.ObservedWeights;
+import dev.fettle.quantize.observe.Observer;
 import dev.fettle.tensor.DType;
 import java.nio.file.Path;
 import java.util.List;
@@ -14,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import tools.jackson.databind.node.ObjectNode;
 
 /// `fettle quantize`: a model folder in fewer bits.
 @Command(
@@ -49,13 +55,19 @@ final class QuantizeVerb extends Verb {
               + " else bfloat16).")
   @Nullable String computeDtype;
 
+  @Mixin ActivationOptions activations = new ActivationOptions();
+
   @Option(
-      names = "--activations",
-      paramLabel = "SCHEME",
+      names = "--weight-observer",
+      paramLabel = "NAME",
       description =
-          "Quantize the layers' inputs too, so that 8-bit integers are multiplied: int8:sym:token finds"
-              + " each token's scale while computing.")
-  @Nullable String activations;
+          "Clip the weights that share a scale before rounding: mse, percentile:99.9 or entropy"
+              + " (default: min-max, no clipping).")
+  String weightObserver = "min-max";
+
+  @Mixin BudgetOptions budget = new BudgetOptions();
+
+  @Mixin CalibrationDataOptions calibration = new CalibrationDataOptions();
 
   @Option(
       names = "--nan-policy",
@@ -76,16 +88,20 @@ final class QuantizeVerb extends Verb {
 
   @Override
   Answer run(Console console) {
-    @Nullable Scheme scheme = schemes.scheme();
-    if (scheme == null) {
-      throw usage("Say into which format: --scheme, --quant-type or --load-in-8bit");
-    }
+    WeightQuantizer quantizer = new ObservedWeights(Observer.parse(weightObserver));
+    @Nullable BudgetPlan plan = budget.budget == null ? null : plan(console, quantizer);
     QuantizeOptions options =
-        new QuantizeOptions(
-                scheme, computeDtype == null ? null : DType.parse(computeDtype), skipModules)
-            .withActivations(
-                activations == null ? null : ActivationQuantization.parse(activations), Map.of())
-            .withNanPolicy(NanPolicy.parse(nanPolicy));
+        activations.apply(
+            new QuantizeOptions(
+                    plan == null ? scheme() : plan.schemes().firstEntry().getValue(),
+                    computeDtype(),
+                    skipModules)
+                .withModuleSchemes(plan == null ? Map.of() : plan.schemes())
+                .withNanPolicy(NanPolicy.parse(nanPolicy)),
+            model);
+    if (plan != null) {
+      BudgetAnswer.print(plan, console.out());
+    }
     QuantizeReport report;
     try (ProgressLine progress = new ProgressLine(console, "quantizing tensor", 0)) {
       int[] done = {0};
@@ -94,6 +110,8 @@ final class QuantizeVerb extends Verb {
               model,
               output,
               options,
+              quantizer,
+              TensorTransform.none(),
               tensor -> {
                 console.stop().check();
                 progress.update(++done[0], tensor.name());
@@ -101,9 +119,38 @@ final class QuantizeVerb extends Verb {
     }
     writeRunFile(output.resolve(RunFile.NAME));
     QuantizeAnswer.print(report, console.out());
-    return Answer.of(
-        QuantizeAnswer.json(report)
-            .put("model", model.toString())
-            .put("output", output.toString()));
+    ObjectNode json =
+        QuantizeAnswer.json(report).put("model", model.toString()).put("output", output.toString());
+    if (plan != null) {
+      json.set("budget", BudgetAnswer.json(plan));
+    }
+    return Answer.of(json);
+  }
+
+  private Scheme scheme() {
+    @Nullable Scheme scheme = schemes.scheme();
+    if (scheme == null) {
+      throw usage("Say into which format: --scheme, --quant-type or --load-in-8bit");
+    }
+    return scheme;
+  }
+
+  private @Nullable DType computeDtype() {
+    return computeDtype == null ? null : DType.parse(computeDtype);
+  }
+
+  private BudgetPlan plan(Console console, WeightQuantizer quantizer) {
+    if (schemes.scheme() != null) {
+      throw usage("--budget picks the schemes itself; name them with --candidates");
+    }
+    if (activations.activations != null) {
+      throw usage("--budget is for weights only; leave out --activations");
+    }
+    if (calibration.data == null) {
+      throw usage("--budget measures the model on a text; give --data");
+    }
+    CheckpointWriter.checkTarget(output, false);
+    return budget.search(
+        console, model, calibration.data, calibration, skipModules, computeDtype(), quantizer);
   }
 }

@@ -4,6 +4,7 @@ import dev.fettle.calibrate.CalibrationText;
 import dev.fettle.checkpoint.CheckpointFolder;
 import dev.fettle.model.CausalLm;
 import dev.fettle.model.LoadOptions;
+import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.quantize.WeightQuantizer;
 import dev.fettle.tensor.DType;
@@ -25,6 +26,7 @@ public final class BudgetSearch {
 
   /// @param bitsPerWeight everything stored for the linear layers of the blocks, per weight
   /// @param candidates see {@link Candidates}
+  /// @param skipModules layers that are not quantized and do not count, see {@link QuantizeOptions}
   /// @param limits how much of the text is read
   /// @param batchSize sequences per forward pass
   /// @param computeDtype float32 or bfloat16; null takes that of the model
@@ -32,6 +34,7 @@ public final class BudgetSearch {
   public record Options(
       double bitsPerWeight,
       List<Scheme> candidates,
+      List<String> skipModules,
       CalibrationText.Limits limits,
       int batchSize,
       @Nullable DType computeDtype,
@@ -41,6 +44,7 @@ public final class BudgetSearch {
         throw new UserException("A budget needs candidates to choose from.");
       }
       candidates = List.copyOf(candidates);
+      skipModules = List.copyOf(skipModules);
     }
   }
 
@@ -62,11 +66,11 @@ public final class BudgetSearch {
             "Model " + model + " is quantized already; start from its unquantized weights.");
       }
       try (CausalLm lm = CausalLm.load(model, load)) {
-        Sensitivity sensitivity = new Sensitivity(folder, lm, options.quantizer());
+        Sensitivity sensitivity = new Sensitivity(folder, lm, options);
         List<int[][]> batches = text.batches(options.batchSize());
         List<LayerOptions> layers;
         try (ReferenceRun reference = new ReferenceRun(lm, batches)) {
-          layers = sensitivity.measure(reference, options.candidates(), progress);
+          layers = sensitivity.measure(reference, progress);
         }
         try (ReferenceRun reference = new ReferenceRun(lm, batches)) {
           return choose(sensitivity, reference, layers, options, text.tokens());

@@ -9,8 +9,8 @@ import dev.fettle.model.CausalLm;
 import dev.fettle.model.Linear;
 import dev.fettle.model.Weight;
 import dev.fettle.quantize.CheckpointQuantizer;
+import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.Scheme;
-import dev.fettle.quantize.WeightQuantizer;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
@@ -26,29 +26,34 @@ import java.util.Objects;
 final class Sensitivity {
   private final CheckpointFolder folder;
   private final CausalLm model;
-  private final WeightQuantizer quantizer;
+  private final BudgetSearch.Options options;
 
   /// @param model of `folder`, unchanged
-  Sensitivity(CheckpointFolder folder, CausalLm model, WeightQuantizer quantizer) {
+  Sensitivity(CheckpointFolder folder, CausalLm model, BudgetSearch.Options options) {
     this.folder = folder;
     this.model = model;
-    this.quantizer = quantizer;
+    this.options = options;
   }
 
-  /// Options of every layer, measured on the reference's text.
+  /// Options of every layer that is quantized, measured on the reference's text: the candidates
+  /// that fit its shape.
   ///
-  /// @param candidates schemes in any order; a layer has those that fit its shape
-  /// @throws UserException if a layer has none
-  List<LayerOptions> measure(
-      ReferenceRun reference, List<Scheme> candidates, BudgetSearch.Progress progress) {
+  /// @throws UserException if none does
+  List<LayerOptions> measure(ReferenceRun reference, BudgetSearch.Progress progress) {
+    QuantizeOptions wanted =
+        new QuantizeOptions(options.candidates().getFirst(), null, options.skipModules());
+    List<Linear> linears =
+        model.linears().values().stream()
+            .filter(linear -> wanted.schemeOf(linear.path()) != null)
+            .toList();
     List<LayerOptions> layers = new ArrayList<>();
-    int total = model.linears().size();
+    int total = linears.size();
     for (int block = 0; block < model.blocks(); block++) {
       String prefix = "model.layers." + block + ".";
-      for (Linear linear : model.linears().values()) {
+      for (Linear linear : linears) {
         if (linear.path().startsWith(prefix)) {
           progress.layer(layers.size(), total, linear.path());
-          layers.add(measure(linear, reference, candidates));
+          layers.add(measure(linear, reference));
         }
       }
       reference.advance();
@@ -57,22 +62,23 @@ final class Sensitivity {
     return layers;
   }
 
-  private LayerOptions measure(Linear linear, ReferenceRun reference, List<Scheme> candidates) {
+  private LayerOptions measure(Linear linear, ReferenceRun reference) {
+    List<Scheme> candidates = options.candidates();
     TensorInfo info = info(linear);
-    List<Option> options = new ArrayList<>();
+    List<Option> found = new ArrayList<>();
     for (Scheme scheme : candidates) {
       if (Candidates.fits(scheme, info.shape())) {
         long bytes = CheckpointQuantizer.storedBytes(info, scheme);
-        options.add(new Option(scheme, bytes, divergence(linear, reference, scheme)));
+        found.add(new Option(scheme, bytes, divergence(linear, reference, scheme)));
       }
     }
-    if (options.isEmpty()) {
+    if (found.isEmpty()) {
       throw new UserException(
           "No candidate of %s fits the weight of '%s' %s; add one that does, such as int8:sym:channel."
               .formatted(candidates, linear.path(), info.shape()));
     }
-    options.sort(Comparator.comparingLong(Option::bytes).thenComparingDouble(Option::divergence));
-    return new LayerOptions(linear.path(), info.shape(), options);
+    found.sort(Comparator.comparingLong(Option::bytes).thenComparingDouble(Option::divergence));
+    return new LayerOptions(linear.path(), info.shape(), found);
   }
 
   private TensorInfo info(Linear linear) {
@@ -97,7 +103,8 @@ final class Sensitivity {
       Tensor rounded = Tensors.copyOf(stored).to(cast.dtype()).to(model.computeDtype());
       linear.weight(new Weight.Dense(rounded));
     } else {
-      linear.weight(new Weight.Quantized(quantizer.quantize(linear.path(), stored, scheme, arena)));
+      linear.weight(
+          new Weight.Quantized(options.quantizer().quantize(linear.path(), stored, scheme, arena)));
     }
   }
 

@@ -122,6 +122,7 @@ class BudgetSearchTest {
     return new BudgetSearch.Options(
         bits,
         Candidates.parse(List.of(candidates)),
+        List.of(),
         new CalibrationText.Limits(48, 0, 96),
         2,
         DType.F32,
