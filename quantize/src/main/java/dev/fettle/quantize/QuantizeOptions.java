@@ -89,7 +89,7 @@ public record QuantizeOptions(
   /// The scheme of a linear layer, or null if it stays as it is.
   ///
   /// @param module full path
-  @Nullable Scheme schemeOf(String module) {
+  public @Nullable Scheme schemeOf(String module) {
     boolean skipped =
         skipModules.stream().anyMatch(skip -> module.equals(skip) || module.endsWith("." + skip));
     return skipped ? null : moduleSchemes.getOrDefault(module, scheme);
