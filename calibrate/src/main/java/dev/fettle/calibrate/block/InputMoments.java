@@ -16,7 +16,8 @@ public final class InputMoments implements AutoCloseable {
   private final Scope scope = Scope.detached();
   private final Tensor gram;
   private final double[] absSum;
-  private final float[] absMax;
+  private final float[] min;
+  private final float[] max;
   private long rows;
 
   /// @param features number of inputs
@@ -25,7 +26,8 @@ public final class InputMoments implements AutoCloseable {
       this.gram = Tensors.zeros(DType.F64, features, features);
     }
     this.absSum = new double[Math.toIntExact(features)];
-    this.absMax = new float[absSum.length];
+    this.min = new float[absSum.length];
+    this.max = new float[absSum.length];
   }
 
   /// @param x `[tokens, in]`, any float dtype. The products of one call are summed in float32, the
@@ -45,9 +47,9 @@ public final class InputMoments implements AutoCloseable {
     for (long r = 0; r < x.shape().dim(0); r++) {
       MemorySegment.copy(x.data(), HostTensor.F32_LAYOUT, 4 * r * columns, row, 0, columns);
       for (int j = 0; j < columns; j++) {
-        float magnitude = Math.abs(row[j]);
-        absSum[j] += magnitude;
-        absMax[j] = Math.max(absMax[j], magnitude);
+        absSum[j] += Math.abs(row[j]);
+        min[j] = Math.min(min[j], row[j]);
+        max[j] = Math.max(max[j], row[j]);
       }
     }
   }
@@ -78,7 +80,45 @@ public final class InputMoments implements AutoCloseable {
 
   /// Largest magnitude of each input.
   public float[] absMax() {
-    return absMax.clone();
+    float[] largest = new float[max.length];
+    for (int j = 0; j < largest.length; j++) {
+      largest[j] = Math.max(-min[j], max[j]);
+    }
+    return largest;
+  }
+
+  /// The smallest number among all inputs, and zero.
+  public float min() {
+    float least = 0;
+    for (float value : min) {
+      least = Math.min(least, value);
+    }
+    return least;
+  }
+
+  /// The largest number among all inputs, and zero.
+  public float max() {
+    float most = 0;
+    for (float value : max) {
+      most = Math.max(most, value);
+    }
+    return most;
+  }
+
+  /// What the sums would be if each input had been divided by its scale.
+  ///
+  /// @param scales positive, one per input
+  public void divide(float[] scales) {
+    try (Scope inner = Scope.open()) {
+      Tensor inverse = Tensors.empty(DType.F64, scales.length);
+      for (int j = 0; j < scales.length; j++) {
+        inverse.segment().set(HostTensor.F64_LAYOUT, 8L * j, 1.0 / scales[j]);
+        absSum[j] /= scales[j];
+        min[j] /= scales[j];
+        max[j] /= scales[j];
+      }
+      gram.mulInPlace(inverse).mulInPlace(inverse.view(-1, 1));
+    }
   }
 
   /// Whether every sum is finite; if not, an activation was NaN or infinite.

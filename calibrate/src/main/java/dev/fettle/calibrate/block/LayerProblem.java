@@ -1,6 +1,7 @@
 package dev.fettle.calibrate.block;
 
 import dev.fettle.quantize.AffineScales;
+import dev.fettle.quantize.AffineTensor;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
@@ -27,10 +28,24 @@ public record LayerProblem(
     return Math.toIntExact(weight.shape().dim(1));
   }
 
-  /// Scales that are not set yet.
+  /// Scales that are not set yet, where the result goes.
   ///
   /// @throws dev.fettle.tensor.UserException if the granularity does not fit the weight
   public AffineScales newScales() {
-    return new AffineScales(name + ".weight", weight.shape(), storedDtype, scheme, allocator);
+    return newScales(allocator);
+  }
+
+  /// As the other `newScales`, elsewhere in memory.
+  public AffineScales newScales(SegmentAllocator memory) {
+    return new AffineScales(name + ".weight", weight.shape(), storedDtype, scheme, memory);
+  }
+
+  /// The weight rounded to nearest, with scales from its smallest and largest numbers.
+  ///
+  /// @param memory where the result goes
+  public AffineTensor nearest(SegmentAllocator memory) {
+    AffineScales scales = newScales(memory);
+    scales.fit(weight);
+    return scales.round(weight, memory);
   }
 }

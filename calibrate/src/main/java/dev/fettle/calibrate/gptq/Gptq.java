@@ -6,7 +6,6 @@ import dev.fettle.calibrate.block.LayerResult;
 import dev.fettle.calibrate.block.LayerSolver;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
-import dev.fettle.quantize.AffineScales;
 import java.util.Locale;
 
 /// GPTQ of one layer at a time; Frantar et al. 2022, arXiv:2210.17323, algorithm 1.
@@ -43,10 +42,8 @@ public final class Gptq implements LayerSolver {
     public LayerResult solve(LayerProblem problem) {
       Tensor upper = hessian.upper();
       if (upper == null) {
-        AffineScales scales = problem.newScales();
-        scales.fit(problem.weight());
         return new LayerResult(
-            scales.round(problem.weight(), problem.allocator()),
+            problem.nearest(problem.allocator()),
             "the Hessian is not positive definite even with damping near 1: rounded to nearest",
             true);
       }
