@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.calibrate.block;
+
+import org.jspecify.annotations.NullMarked;
