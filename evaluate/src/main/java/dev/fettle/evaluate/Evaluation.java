@@ -104,7 +104,7 @@ public final class Evaluation {
     }
   }
 
-  private static AutoCloseable attach(CausalLm model, @Nullable Path adapter) {
+  static AutoCloseable attach(CausalLm model, @Nullable Path adapter) {
     if (adapter == null) {
       return () -> {};
     }
@@ -113,7 +113,7 @@ public final class Evaluation {
     }
   }
 
-  private static long weightBytes(Candidate candidate) {
+  static long weightBytes(Candidate candidate) {
     try (CheckpointFolder folder = CheckpointFolder.open(candidate.model())) {
       long bytes = folder.infos().values().stream().mapToLong(TensorInfo::bytes).sum();
       Path adapter = candidate.adapter();
@@ -123,7 +123,7 @@ public final class Evaluation {
     }
   }
 
-  private static String read(Path data) {
+  static String read(Path data) {
     try {
       return Files.readString(data, StandardCharsets.UTF_8);
     } catch (IOException e) {

@@ -100,6 +100,25 @@ public final class CausalLm implements AutoCloseable {
     return forward(inference(ids, null), ids, false).value();
   }
 
+  /// Told the output of each block, `[batch · length, hidden]` in the compute dtype.
+  @FunctionalInterface
+  public interface BlockListener {
+    void block(int index, Tensor output);
+  }
+
+  /// As [#hidden(int[][])], telling the output of each block on the way; the outputs belong to the
+  /// current scope and must not be changed.
+  public Tensor hidden(int[][] ids, BlockListener listener) {
+    return forward(inference(ids, null), ids, false, listener).value();
+  }
+
+  /// Logits of hidden states after the final norm, float32 `[rows, vocab]`.
+  ///
+  /// @param hidden `[rows, hidden]`
+  public Tensor headLogits(Tensor hidden) {
+    return head.logits(hidden);
+  }
+
   /// Logits of every position, float32 `[batch · length, vocab]`; for short texts, see {@link
   /// #negativeLogLikelihoods} for long ones.
   public Tensor logits(int[][] ids) {
@@ -223,11 +242,17 @@ public final class CausalLm implements AutoCloseable {
   }
 
   private Var forward(Pass pass, int[][] ids, boolean recompute) {
+    return forward(pass, ids, recompute, (_, _) -> {});
+  }
+
+  private Var forward(Pass pass, int[][] ids, boolean recompute, BlockListener listener) {
     checkLength(pass.start() + pass.length());
     Tensor flat = Tensors.ofIds(ids).view(-1);
     Var x = embedding.apply(pass.tape(), flat);
+    int index = 0;
     for (DecoderBlock block : blocks) {
       x = pass.tape().block(x, recompute, (tape, in) -> block.apply(pass.with(tape), in));
+      listener.block(index++, x.value());
     }
     return finalNorm.apply(pass.tape(), x);
   }
