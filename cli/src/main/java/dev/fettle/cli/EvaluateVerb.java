@@ -1,6 +1,7 @@
 package dev.fettle.cli;
 
 import dev.fettle.checkpoint.Json;
+import dev.fettle.evaluate.Comparison;
 import dev.fettle.evaluate.Evaluation;
 import dev.fettle.evaluate.Evaluation.Candidate;
 import dev.fettle.evaluate.Evaluation.Row;
@@ -11,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -22,6 +24,7 @@ import tools.jackson.databind.node.ObjectNode;
     description = {
       "The text is cut into windows of --seq-length tokens that begin --stride apart. Each token is"
           + " scored once, with the tokens before it in its window as context.",
+      "With --compare the first model is the reference that the others are measured against.",
       "--model and --adapter may be given several times; each adapter is put on the first model."
     },
     footer = "  fettle evaluate --model MODEL --model MODEL-nf4 --data text.txt --seq-length 256")
@@ -68,23 +71,54 @@ final class EvaluateVerb extends Verb {
       description = "float32 or bfloat16 (default: each model's own).")
   @Nullable String computeDtype;
 
+  @Option(
+      names = "--compare",
+      description =
+          "Measure the others against the first model, the reference: KL divergence of the predictions and"
+              + " the error after each block.")
+  boolean compare;
+
+  @Mixin ReportOption report = new ReportOption();
+
   EvaluateVerb(Console console) {
     super(console);
   }
 
   @Override
   Answer run(Console console) {
+    if (report.wanted() && !compare) {
+      throw usage("--report belongs to --compare");
+    }
+    return compare ? compare(console) : measure(console);
+  }
+
+  private Answer compare(Console console) {
+    if (stride != null && stride != seqLength) {
+      throw usage("--compare reads windows one after the other; leave out --stride");
+    }
+    List<Comparison.Row> rows;
+    try (EvaluationProgress progress = new EvaluationProgress(console)) {
+      rows = Comparison.run(candidates(), data, seqLength, maxTokens, computeDtype(), progress);
+    }
+    ComparisonAnswer.print(rows, console.out());
+    report.write(
+        ComparisonPage.of(
+            rows, "%s in windows of %d tokens.".formatted(data.getFileName(), seqLength)),
+        console.out());
+    return Answer.of(
+        ComparisonAnswer.json(rows).put("data", data.toString()).put("seq_length", seqLength));
+  }
+
+  private @Nullable DType computeDtype() {
+    return computeDtype == null ? null : DType.parse(computeDtype);
+  }
+
+  private Answer measure(Console console) {
     Perplexity.Options options =
         new Perplexity.Options(seqLength, stride == null ? seqLength : stride, maxTokens);
     List<Row> rows;
     try (EvaluationProgress progress = new EvaluationProgress(console)) {
-      rows =
-          Evaluation.run(
-              candidates(),
-              data,
-              options,
-              computeDtype == null ? null : DType.parse(computeDtype),
-              progress);
+      rows = Evaluation.run(candidates(), data, options, computeDtype(), progress);
     }
     print(console, options, rows);
     return Answer.of(json(options, rows));

@@ -9,6 +9,7 @@ import dev.fettle.quantize.QuantizeReport;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.quantize.TensorTransform;
 import dev.fettle.quantize.WeightQuantizer;
+import dev.fettle.quantize.WeightRecorder;
 import dev.fettle.quantize.observe.ObservedWeights;
 import dev.fettle.quantize.observe.Observer;
 import dev.fettle.tensor.DType;
@@ -82,12 +83,15 @@ final class QuantizeVerb extends Verb {
       description = "Layers to leave as they are, such as down_proj or model.layers.0.")
   List<String> skipModules = List.of();
 
+  @Mixin ReportOption page = new ReportOption();
+
   QuantizeVerb(Console console) {
     super(console);
   }
 
   @Override
   Answer run(Console console) {
+    page.wanted(); // before the work
     WeightQuantizer quantizer = new ObservedWeights(Observer.parse(weightObserver));
     @Nullable BudgetPlan plan = budget.budget == null ? null : plan(console, quantizer);
     QuantizeOptions options =
@@ -103,6 +107,7 @@ final class QuantizeVerb extends Verb {
       BudgetAnswer.print(plan, console.out());
     }
     QuantizeReport report;
+    WeightRecorder recorder = new WeightRecorder(quantizer);
     try (ProgressLine progress = new ProgressLine(console, "quantizing tensor", 0)) {
       int[] done = {0};
       report =
@@ -110,7 +115,7 @@ final class QuantizeVerb extends Verb {
               model,
               output,
               options,
-              quantizer,
+              page.wanted() ? recorder : quantizer,
               TensorTransform.none(),
               tensor -> {
                 console.stop().check();
@@ -119,6 +124,9 @@ final class QuantizeVerb extends Verb {
     }
     writeRunFile(output.resolve(RunFile.NAME));
     QuantizeAnswer.print(report, console.out());
+    if (page.wanted()) {
+      page.write(QuantizePage.of(model.toString(), report, recorder.details()), console.out());
+    }
     ObjectNode json =
         QuantizeAnswer.json(report).put("model", model.toString()).put("output", output.toString());
     if (plan != null) {

@@ -58,8 +58,8 @@ public final class KlDivergence {
     for (long from = 0; from < rows; from += step) {
       long count = Math.min(step, rows - from);
       try (Scope scope = Scope.open()) {
-        Tensor logP = reference.headLogits(p.narrow(0, from, count)).logSoftmax();
-        Tensor logQ = model.headLogits(q.narrow(0, from, count)).logSoftmax();
+        Tensor logP = reference.logits(p.narrow(0, from, count)).logSoftmax();
+        Tensor logQ = model.logits(q.narrow(0, from, count)).logSoftmax();
         add(logP, logQ, collector);
       }
     }

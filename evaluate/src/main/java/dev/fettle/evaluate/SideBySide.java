@@ -93,10 +93,10 @@ final class SideBySide {
   private void addRows(Tensor p, Tensor q, int[] ids, int from, int count) {
     try (Scope scope = Scope.open()) {
       long start = System.nanoTime();
-      Tensor logP = reference.headLogits(p.narrow(0, from, count)).logSoftmax();
+      Tensor logP = reference.logits(p.narrow(0, from, count)).logSoftmax();
       seconds[0] += since(start);
       start = System.nanoTime();
-      Tensor logQ = model.headLogits(q.narrow(0, from, count)).logSoftmax();
+      Tensor logQ = model.logits(q.narrow(0, from, count)).logSoftmax();
       seconds[1] += since(start);
       KlDivergence.add(logP, logQ, collector);
       KlDivergence.add(logP, logP, none);

@@ -44,7 +44,7 @@ class ComparisonTest {
         Files.writeString(
             folder.resolve("text.txt"),
             "Once upon a time there was a little girl named Lily. She loved to play outside in the park. "
-                .repeat(6));
+                .repeat(20));
   }
 
   @Test
@@ -95,6 +95,7 @@ class ComparisonTest {
         CausalLm model = CausalLm.load(int4, LoadOptions.defaults());
         Tokenizer tokenizer = Tokenizer.load(MODEL)) {
       int[] ids = tokenizer.encode(read(), true);
+      assertThat(ids).hasSizeGreaterThan(5 * LENGTH);
       int[] used = Arrays.copyOf(ids, 5 * LENGTH);
       assertThat(row.kl().mean())
           .isCloseTo(KlDivergence.of(reference, model, used, LENGTH), within(ROUNDING));
@@ -109,7 +110,7 @@ class ComparisonTest {
       int[] blocks = {0};
       float[] told =
           model
-              .headLogits(
+              .logits(
                   model.hidden(
                       ids,
                       (index, output) -> {

@@ -112,10 +112,10 @@ public final class CausalLm implements AutoCloseable {
     return forward(inference(ids, null), ids, false, listener).value();
   }
 
-  /// Logits of hidden states after the final norm, float32 `[rows, vocab]`.
+  /// Logits of what [#hidden(int[][])] returns, float32 `[rows, vocab]`.
   ///
-  /// @param hidden `[rows, hidden]`
-  public Tensor headLogits(Tensor hidden) {
+  /// @param hidden `[rows, hidden]`, after the final norm
+  public Tensor logits(Tensor hidden) {
     return head.logits(hidden);
   }
 

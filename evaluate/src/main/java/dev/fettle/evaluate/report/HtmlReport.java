@@ -73,6 +73,10 @@ public final class HtmlReport {
         note(histogram.note(), page);
         BarPlot.draw(histogram, page);
       }
+      case Section.Distributions distributions -> {
+        note(distributions.note(), page);
+        DistributionPlot.draw(distributions, page);
+      }
       case Section.NumberLine line -> {
         note(line.note(), page);
         Diagrams.numberLine(line, page);

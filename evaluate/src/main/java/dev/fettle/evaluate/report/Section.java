@@ -191,4 +191,24 @@ public sealed interface Section {
 
   /// Binary digits of the three fields.
   record BitRow(String name, String sign, String exponent, String mantissa) {}
+
+  /// Pairs of histograms over equal bins, before something was done and after it, panel by panel.
+  ///
+  /// @param before name of what is drawn as an area, `after` of what is drawn as a line
+  record Distributions(
+      String heading, String note, String before, String after, List<Distribution> distributions)
+      implements Section {
+    public Distributions {
+      distributions = List.copyOf(distributions);
+    }
+  }
+
+  /// @param low left edge of the first bin
+  /// @param high right edge of the last bin
+  record Distribution(String name, double low, double high, List<Long> before, List<Long> after) {
+    public Distribution {
+      before = List.copyOf(before);
+      after = List.copyOf(after);
+    }
+  }
 }

@@ -30,6 +30,7 @@ final class SectionJson {
         histogram.counts().forEach(counts::add);
       }
       case Section.Answers answers -> answers(answers, node);
+      case Section.Distributions distributions -> distributions(distributions, node);
       case Section.NumberLine line -> {
         ArrayNode marks = node.put("kind", "number_line").putArray("marks");
         line.marks()
@@ -51,6 +52,16 @@ final class SectionJson {
                     .put("exponent", row.exponent())
                     .put("mantissa", row.mantissa()));
       }
+    }
+  }
+
+  private static void distributions(Section.Distributions distributions, ObjectNode node) {
+    ArrayNode list = node.put("kind", "distributions").putArray("distributions");
+    for (Section.Distribution one : distributions.distributions()) {
+      ObjectNode item =
+          list.addObject().put("name", one.name()).put("low", one.low()).put("high", one.high());
+      one.before().forEach(item.putArray(distributions.before())::add);
+      one.after().forEach(item.putArray(distributions.after())::add);
     }
   }
 
