@@ -5,6 +5,7 @@ import dev.fettle.checkpoint.CheckpointFolder;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.quantize.AffineParameters;
 import dev.fettle.quantize.Granularity;
+import dev.fettle.quantize.NanPolicy;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.quantize.observe.Observer;
 import dev.fettle.quantize.observe.Range;
@@ -48,8 +49,15 @@ public final class ActivationStatistics {
   /// What it read.
   ///
   /// @param sha256 of the file
+  /// @param nanPolicy what a NaN or infinity did
   public record Run(
-      String data, String sha256, int samples, long tokens, int seqLength, int batchSize) {}
+      String data,
+      String sha256,
+      int samples,
+      long tokens,
+      int seqLength,
+      int batchSize,
+      NanPolicy nanPolicy) {}
 
   /// @throws UserException if the file is missing or no such file
   public static ActivationStatistics load(Path file) {

@@ -60,7 +60,8 @@ public final class Calibration {
                   text.samples().size(),
                   text.tokens(),
                   options.limits().seqLength(),
-                  options.batchSize())),
+                  options.batchSize(),
+                  options.nanPolicy())),
           layers);
     }
   }

@@ -5,6 +5,10 @@ import java.util.stream.IntStream;
 /// What is remembered of each input channel of a linear layer: what AWQ, SmoothQuant and an
 /// importance matrix are made of.
 public final class ChannelStatistics {
+  /// A channel with a magnitude of this is computed in 16 bits by LLM.int8 (Dettmers et al. 2022,
+  /// arXiv:2208.07339, section 3.2).
+  public static final float OUTLIER = 6;
+
   private final float[] absMax;
   private final double[] absSum;
   private final double[] squareSum;
@@ -79,8 +83,7 @@ public final class ChannelStatistics {
     return means;
   }
 
-  /// Channels in which a magnitude reaches `threshold`. With 6 these are the columns that LLM.int8
-  /// computes in 16 bits (Dettmers et al. 2022, arXiv:2208.07339, section 3.2).
+  /// Channels in which a magnitude reaches `threshold`.
   public int[] outliers(float threshold) {
     return IntStream.range(0, absMax.length).filter(i -> absMax[i] >= threshold).toArray();
   }

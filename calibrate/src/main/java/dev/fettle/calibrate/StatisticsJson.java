@@ -1,6 +1,7 @@
 package dev.fettle.calibrate;
 
 import dev.fettle.checkpoint.Json;
+import dev.fettle.quantize.NanPolicy;
 import dev.fettle.quantize.observe.Histogram;
 import dev.fettle.quantize.observe.Range;
 import dev.fettle.quantize.observe.RangeStatistics;
@@ -8,6 +9,7 @@ import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import tools.jackson.databind.JsonNode;
@@ -19,7 +21,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// ```
 /// {"format": "fettle-activation-statistics", "version": 1,
 ///  "model": {"path", "fingerprint", "compute_dtype"},
-///  "runs": [{"data", "sha256", "samples", "tokens", "seq_length", "batch_size"}],
+///  "runs": [{"data", "sha256", "samples", "tokens", "seq_length", "batch_size", "nan_policy"}],
 ///  "layers": {"model.layers.0.self_attn.q_proj": {
 ///    "tokens", "count", "nan", "infinite", "min", "max",
 ///    "outlier_channels": [those in which a magnitude reaches 6],
@@ -33,9 +35,6 @@ import tools.jackson.databind.node.ObjectNode;
 final class StatisticsJson {
   static final String FORMAT = "fettle-activation-statistics";
   static final int VERSION = 1;
-
-  /// LLM.int8's threshold of an outlier.
-  static final float OUTLIER = 6;
 
   private StatisticsJson() {}
 
@@ -54,7 +53,8 @@ final class StatisticsJson {
           .put("samples", run.samples())
           .put("tokens", run.tokens())
           .put("seq_length", run.seqLength())
-          .put("batch_size", run.batchSize());
+          .put("batch_size", run.batchSize())
+          .put("nan_policy", run.nanPolicy().name().toLowerCase(Locale.ROOT));
     }
     ObjectNode layers = json.putObject("layers");
     statistics.layers().forEach((path, layer) -> layers.set(path, toJson(layer)));
@@ -74,7 +74,7 @@ final class StatisticsJson {
             .put("min", (double) all.min())
             .put("max", (double) all.max());
     ArrayNode outliers = json.putArray("outlier_channels");
-    for (int channel : channels.outliers(OUTLIER)) {
+    for (int channel : channels.outliers(ChannelStatistics.OUTLIER)) {
       outliers.add(channel);
     }
     ArrayNode min = json.putArray("batch_min");
@@ -144,7 +144,8 @@ final class StatisticsJson {
               run.required("samples").intValue(),
               run.required("tokens").longValue(),
               run.required("seq_length").intValue(),
-              run.required("batch_size").intValue()));
+              run.required("batch_size").intValue(),
+              NanPolicy.parse(run.required("nan_policy").stringValue())));
     }
     SequencedMap<String, LayerStatistics> layers = ActivationStatistics.newLayers();
     for (Map.Entry<String, JsonNode> entry : json.required("layers").properties()) {

@@ -1,6 +1,7 @@
 package dev.fettle.cli;
 
 import dev.fettle.calibrate.ActivationStatistics;
+import dev.fettle.calibrate.ChannelStatistics;
 import dev.fettle.calibrate.LayerStatistics;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.quantize.AffineParameters;
@@ -16,9 +17,6 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// What `fettle calibrate` answers: for each layer what was seen and what an observer makes of it.
 final class CalibrateAnswer {
-  /// A column with a magnitude of this is an outlier, as in LLM.int8.
-  private static final float OUTLIER = 6;
-
   private final ActivationStatistics statistics;
   private final Observer observer;
   private final Scheme.Affine scheme;
@@ -63,7 +61,9 @@ final class CalibrateAnswer {
           Units.scientific(parameters.scale()),
           Integer.toString(parameters.zeroPoint()),
           "%d of %d"
-              .formatted(layer.channels().outliers(OUTLIER).length, layer.channels().channels()));
+              .formatted(
+                  layer.channels().outliers(ChannelStatistics.OUTLIER).length,
+                  layer.channels().channels()));
     }
     table.print(out);
     out.println(
@@ -124,7 +124,7 @@ final class CalibrateAnswer {
             .put("scale", parameters.scale())
             .put("zero_point", parameters.zeroPoint());
     ArrayNode outliers = json.putArray("outlier_channels");
-    for (int channel : layer.channels().outliers(OUTLIER)) {
+    for (int channel : layer.channels().outliers(ChannelStatistics.OUTLIER)) {
       outliers.add(channel);
     }
     return json;

@@ -90,7 +90,13 @@ final class Sensitivity {
     try (Arena arena = Arena.ofShared();
         Scope scope = Scope.open()) {
       put(linear, scheme, arena);
-      return reference.divergence();
+      double divergence = reference.divergence();
+      if (!Double.isFinite(divergence)) {
+        throw new UserException(
+            "With '%s' in %s the model predicts NaN; check the weights of the model, or leave the layer out with --skip-modules."
+                .formatted(linear.path(), scheme));
+      }
+      return divergence;
     } finally {
       linear.weight(original);
     }
