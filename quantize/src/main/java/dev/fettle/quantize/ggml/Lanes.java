@@ -1,15 +1,16 @@
 package dev.fettle.quantize.ggml;
 
+import dev.fettle.tensor.kernel.NativeMemory;
 import dev.fettle.tensor.kernel.VectorSupport;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Loads and stores of one vector at a byte offset of a native segment.
+/// Loads and stores of one vector at an address, see [NativeMemory].
 final class Lanes {
   static final int LANES = VectorSupport.LANES;
   static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
@@ -19,43 +20,46 @@ final class Lanes {
 
   private Lanes() {}
 
-  static FloatVector floats(MemorySegment segment, long at) {
-    return FloatVector.fromMemorySegment(FLOATS, segment, at, ORDER);
+  static FloatVector floats(long at) {
+    return FloatVector.fromMemorySegment(FLOATS, NativeMemory.ALL, at, ORDER);
   }
 
   /// Float32 as bits.
-  static IntVector bits(MemorySegment segment, long at) {
-    return IntVector.fromMemorySegment(INTS, segment, at, ORDER);
+  static IntVector bits(long at) {
+    return IntVector.fromMemorySegment(INTS, NativeMemory.ALL, at, ORDER);
   }
 
-  static void put(FloatVector values, MemorySegment segment, long at) {
-    values.intoMemorySegment(segment, at, ORDER);
+  static void put(FloatVector values, long at) {
+    values.intoMemorySegment(NativeMemory.ALL, at, ORDER);
   }
 
   /// Unsigned bytes, one per lane.
-  static IntVector bytes(MemorySegment segment, long at) {
-    ByteVector bytes = ByteVector.fromMemorySegment(BYTES, segment, at, ORDER);
+  static IntVector bytes(long at) {
+    ByteVector bytes = ByteVector.fromMemorySegment(BYTES, NativeMemory.ALL, at, ORDER);
     return (IntVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
   }
 
   /// Signed bytes, one per lane, as numbers.
-  static FloatVector signedBytes(MemorySegment segment, long at) {
-    ByteVector bytes = ByteVector.fromMemorySegment(BYTES, segment, at, ORDER);
+  static FloatVector signedBytes(long at) {
+    ByteVector bytes = ByteVector.fromMemorySegment(BYTES, NativeMemory.ALL, at, ORDER);
     return (FloatVector) bytes.convertShape(VectorOperators.B2F, FLOATS, 0);
   }
 
   /// The low byte of each lane.
-  static void putBytes(IntVector values, MemorySegment segment, long at) {
+  static void putBytes(IntVector values, long at) {
     ((ByteVector) values.convertShape(VectorOperators.I2B, BYTES, 0))
-        .intoMemorySegment(segment, at, ORDER);
+        .intoMemorySegment(NativeMemory.ALL, at, ORDER);
   }
 
   static FloatVector toFloats(IntVector values) {
     return (FloatVector) values.convertShape(VectorOperators.I2F, FLOATS, 0);
   }
 
-  /// Cuts off the fraction of numbers that fit an int.
+  /// Cuts off the fraction of numbers from 0 to 2^22: rounded to nearest even, less one where that
+  /// went up. The conversion instruction would have to look after numbers beyond int as well.
   static IntVector truncate(FloatVector values) {
-    return (IntVector) values.convertShape(VectorOperators.F2I, INTS, 0);
+    FloatVector sum = values.add(0x1p23f);
+    VectorMask<Float> up = sum.sub(0x1p23f).compare(VectorOperators.GT, values);
+    return sum.reinterpretAsInts().and(0x7FFFFF).sub(1, up.cast(INTS));
   }
 }

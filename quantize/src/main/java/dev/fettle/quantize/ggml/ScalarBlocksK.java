@@ -17,13 +17,14 @@ final class ScalarBlocksK {
   static void toQ4_K(float[] x, MemorySegment y) {
     int[] codes = new int[N];
     affine(x, KSearch.Grid.Q4_K, y, codes);
-    packQ4_K(codes, y);
+    packQ4_K(codes, 0, y);
   }
 
-  static void packQ4_K(int[] codes, MemorySegment y) {
+  /// @param at where the block's codes begin
+  static void packQ4_K(int[] codes, int at, MemorySegment y) {
     for (int half = 0; half < N; half += 64) {
       for (int l = 0; l < 32; l++) {
-        put8(y, 16 + half / 2 + l, codes[half + l] | (codes[half + 32 + l] << 4));
+        put8(y, 16 + half / 2 + l, codes[at + half + l] | (codes[at + half + 32 + l] << 4));
       }
     }
   }
@@ -31,20 +32,21 @@ final class ScalarBlocksK {
   static void toQ5_K(float[] x, MemorySegment y) {
     int[] codes = new int[N];
     affine(x, KSearch.Grid.Q5_K, y, codes);
-    packQ5_K(codes, y);
+    packQ5_K(codes, 0, y);
   }
 
-  static void packQ5_K(int[] codes, MemorySegment y) {
+  /// @param at where the block's codes begin
+  static void packQ5_K(int[] codes, int at, MemorySegment y) {
     for (int l = 0; l < 32; l++) {
       int fifth = 0;
       for (int j = 0; j < 8; j++) {
-        fifth |= (codes[32 * j + l] >> 4) << j;
+        fifth |= (codes[at + 32 * j + l] >> 4) << j;
       }
       put8(y, 16 + l, fifth);
     }
     for (int half = 0; half < N; half += 64) {
       for (int l = 0; l < 32; l++) {
-        put8(y, 48 + half / 2 + l, (codes[half + l] & 15) | (codes[half + 32 + l] << 4));
+        put8(y, 48 + half / 2 + l, (codes[at + half + l] & 15) | (codes[at + half + 32 + l] << 4));
       }
     }
   }

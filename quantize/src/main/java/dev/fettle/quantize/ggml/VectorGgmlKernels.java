@@ -1,7 +1,9 @@
 package dev.fettle.quantize.ggml;
 
 import dev.fettle.quantize.GgmlType;
+import dev.fettle.tensor.kernel.NativeMemory;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 
 /// The same bytes as the scalar twin, a vector of weights at a time. Segments on the Java heap go
 /// to the scalar twin: a mixture of segment kinds at one load keeps the compiler from turning it
@@ -10,7 +12,7 @@ public final class VectorGgmlKernels implements GgmlKernels {
   private final ScalarGgmlKernels scalar = new ScalarGgmlKernels();
 
   private interface Block {
-    void convert(MemorySegment from, long at, MemorySegment to, long target);
+    void convert(long from, long to);
   }
 
   @Override
@@ -25,15 +27,25 @@ public final class VectorGgmlKernels implements GgmlKernels {
       case Q4_1 -> quantize(type, VectorBlocks32::toQ4_1, weights, count, blocks);
       case Q5_0 -> quantize(type, VectorBlocks32::toQ5_0, weights, count, blocks);
       case Q5_1 -> quantize(type, VectorBlocks32::toQ5_1, weights, count, blocks);
-      case Q4_K, Q5_K, Q6_K -> scalar.quantize(type, weights, count, blocks);
+      case Q4_K, Q5_K, Q6_K -> {
+        long done = new VectorKQuantizer().quantize(type, weights, count, blocks);
+        if (done < count) {
+          MemorySegment rest = blocks.asSlice(type.bytes(done));
+          scalar.quantize(type, weights.asSlice(4 * done), count - done, rest);
+        }
+      }
     }
   }
 
   private static void quantize(
       GgmlType type, Block block, MemorySegment weights, long count, MemorySegment blocks) {
+    long x = NativeMemory.address(weights, 4 * count);
+    long y = NativeMemory.address(blocks, type.bytes(count));
     for (long i = 0; i < count / type.blockSize(); i++) {
-      block.convert(weights, 4 * i * type.blockSize(), blocks, i * type.blockBytes());
+      block.convert(x + 4 * i * type.blockSize(), y + i * type.blockBytes());
     }
+    Reference.reachabilityFence(weights);
+    Reference.reachabilityFence(blocks);
   }
 
   @Override
@@ -56,8 +68,12 @@ public final class VectorGgmlKernels implements GgmlKernels {
 
   private static void dequantize(
       GgmlType type, Block block, MemorySegment blocks, long count, MemorySegment weights) {
+    long y = NativeMemory.address(blocks, type.bytes(count));
+    long x = NativeMemory.address(weights, 4 * count);
     for (long i = 0; i < count / type.blockSize(); i++) {
-      block.convert(blocks, i * type.blockBytes(), weights, 4 * i * type.blockSize());
+      block.convert(y + i * type.blockBytes(), x + 4 * i * type.blockSize());
     }
+    Reference.reachabilityFence(weights);
+    Reference.reachabilityFence(blocks);
   }
 }

@@ -4,8 +4,8 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import dev.fettle.tensor.MxFloats;
+import dev.fettle.tensor.kernel.NativeMemory;
 import dev.fettle.tensor.kernel.VectorSupport;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -13,7 +13,8 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// Pairs of 4-bit codes, the first of a pair in the low half of a byte.
+/// Pairs of 4-bit codes, the first of a pair in the low half of a byte; at addresses, see
+/// [NativeMemory].
 final class FourBitPacking {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final boolean WIDE = VectorSupport.WIDE;
@@ -28,12 +29,12 @@ final class FourBitPacking {
   private FourBitPacking() {}
 
   /// Stores two vectors of codes, 0 to 15, in as many bytes as one has lanes.
-  static void putLowFirst(IntVector first, IntVector second, MemorySegment packed, long at) {
+  static void putLowFirst(IntVector first, IntVector second, long at) {
     if (WIDE) {
-      pairs(first, 0).intoMemorySegment(packed, at, ORDER);
-      pairs(second, 0).intoMemorySegment(packed, at + 8, ORDER);
+      pairs(first, 0).intoMemorySegment(NativeMemory.ALL, at, ORDER);
+      pairs(second, 0).intoMemorySegment(NativeMemory.ALL, at + 8, ORDER);
     } else {
-      pairs(first, 0).or(pairs(second, -1)).intoMemorySegment(packed, at, ORDER);
+      pairs(first, 0).or(pairs(second, -1)).intoMemorySegment(NativeMemory.ALL, at, ORDER);
     }
   }
 
@@ -45,11 +46,11 @@ final class FourBitPacking {
   }
 
   /// Sixteen weights from `i` on: the E2M1 numbers times `scale`.
-  static void e2m1LowFirst(MemorySegment packed, long i, float scale, MemorySegment floats) {
-    ByteVector bytes = ByteVector.fromMemorySegment(ByteVector.SPECIES_64, packed, i / 2, ORDER);
+  static void e2m1LowFirst(long packed, long i, float scale, long floats) {
+    ByteVector bytes = ByteVector.fromMemorySegment(ByteVector.SPECIES_64, NativeMemory.ALL, packed + i / 2, ORDER);
     if (WIDE) {
       IntVector table = table(0, scale);
-      spread(bytes, 0).selectFrom(table).intoMemorySegment(floats, 4 * i, ORDER);
+      spread(bytes, 0).selectFrom(table).intoMemorySegment(NativeMemory.ALL, floats + 4 * i, ORDER);
       return;
     }
     IntVector low = table(0, scale);
@@ -59,7 +60,7 @@ final class FourBitPacking {
       index
           .selectFrom(low)
           .blend(index.selectFrom(high), index.and(8).compare(VectorOperators.NE, 0))
-          .intoMemorySegment(floats, 4 * i + 32 * part, ORDER);
+          .intoMemorySegment(NativeMemory.ALL, floats + 4 * i + 32 * part, ORDER);
     }
   }
 

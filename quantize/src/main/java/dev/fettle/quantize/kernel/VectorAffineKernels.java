@@ -1,76 +1,35 @@
 package dev.fettle.quantize.kernel;
 
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.kernel.NativeMemory;
 import dev.fettle.tensor.kernel.VectorSupport;
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorSpecies;
+import java.lang.ref.Reference;
 
-/// The same bytes as the scalar twin, a vector of weights at a time. Scales are one per weight or
-/// shared by whole vectors; other rows, their ends and heap segments go to the scalar twin.
+/// The same bytes as the scalar twin, a vector of weights at a time. Scales shared by whole vectors
+/// only; other rows, their ends and heap segments go to the scalar twin.
 public final class VectorAffineKernels implements AffineKernels {
-  private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
-  private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
   private static final int LANES = VectorSupport.LANES;
-
-  /// Adding this leaves a number below 2^22, rounded to nearest even, in the low bits of the sum.
-  private static final float TO_INTEGER = 0x1.8p23f;
-
-  /// Beyond every code and zero point; larger quotients are cut off here before they are rounded.
-  private static final float BEYOND = 1024;
-
-  /// The ordered bits of positive and negative infinity.
-  private static final int INFINITY = 0x7F800000;
-
-  private static final int MINUS_INFINITY = ~INFINITY;
 
   @Override
   public void ranges(
       MemorySegment weight, DType dtype, int count, int groupSize, float[] min, float[] max) {
     int bound = weight.isNative() ? wholeVectors(count, groupSize) : 0;
-    if (groupSize == 1) {
-      for (int i = 0; i < bound; i += LANES) {
-        FloatVector value = WeightLanes.load(weight, dtype, i);
-        FloatVector.fromArray(FLOATS, min, i).min(value).intoArray(min, i);
-        FloatVector.fromArray(FLOATS, max, i).max(value).intoArray(max, i);
-      }
-    } else {
-      for (int start = 0, run = 0; start < bound; start += groupSize, run++) {
-        range(weight, dtype, start, Math.min(bound, start + groupSize), run, min, max);
-      }
+    long first = bound == 0 ? 0 : NativeMemory.address(weight, (long) bound * dtype.bytes());
+    for (int from = 0, run = 0; from < bound; from += groupSize, run++) {
+      int to = Math.min(bound, from + groupSize);
+      long range =
+          switch (dtype) {
+            case F32 -> AffineRanges.f32(first, from, to);
+            case F16 -> AffineRanges.f16(first, from, to);
+            case BF16 -> AffineRanges.bf16(first, from, to);
+            case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+                throw new IllegalStateException("weights are float, not " + dtype);
+          };
+      AffineRanges.widen(range, run, min, max);
     }
+    Reference.reachabilityFence(weight);
     ScalarAffineKernels.ranges(weight, dtype, bound, count, groupSize, min, max);
-  }
-
-  /// Compares as integers of the same order; a NaN lies beyond one of the infinities.
-  private static void range(
-      MemorySegment weight, DType dtype, int from, int to, int run, float[] min, float[] max) {
-    IntVector least = IntVector.broadcast(INTS, Integer.MAX_VALUE);
-    IntVector greatest = IntVector.broadcast(INTS, Integer.MIN_VALUE);
-    for (int i = from; i < to; i += LANES) {
-      IntVector bits = WeightLanes.bits(weight, dtype, i);
-      IntVector ordered =
-          bits.lanewise(VectorOperators.ASHR, 31)
-              .and(0x7FFFFFFF)
-              .lanewise(VectorOperators.XOR, bits);
-      least = least.min(ordered);
-      greatest = greatest.max(ordered);
-    }
-    int low = least.reduceLanes(VectorOperators.MIN);
-    int high = greatest.reduceLanes(VectorOperators.MAX);
-    if (low < MINUS_INFINITY || high > INFINITY) {
-      min[run] = Float.NaN;
-      max[run] = Float.NaN;
-    } else {
-      min[run] = Math.min(min[run], number(low));
-      max[run] = Math.max(max[run], number(high));
-    }
-  }
-
-  private static float number(int ordered) {
-    return Float.intBitsToFloat(ordered ^ ((ordered >> 31) & 0x7FFFFFFF));
   }
 
   @Override
@@ -83,34 +42,23 @@ public final class VectorAffineKernels implements AffineKernels {
       float[] zeros,
       CodeRange range,
       MemorySegment codes) {
-    int bits = range.bits();
-    int bound = vectorBound(weight, count, groupSize, bits, codes);
-    if (groupSize == 1) {
-      for (int i = 0; i < bound; i += LANES) {
-        FloatVector scale = FloatVector.fromArray(FLOATS, scales, i);
-        FloatVector zero = FloatVector.fromArray(FLOATS, zeros, i);
-        IntVector code = round(WeightLanes.load(weight, dtype, i).div(scale), zero, range);
-        CodeLanes.store(code, codes, bits, i);
-      }
-    } else {
-      for (int start = 0, run = 0; start < bound; start += groupSize, run++) {
-        FloatVector scale = FloatVector.broadcast(FLOATS, scales[run]);
-        FloatVector zero = FloatVector.broadcast(FLOATS, zeros[run]);
-        int end = Math.min(bound, start + groupSize);
-        for (int i = start; i < end; i += LANES) {
-          IntVector code = round(WeightLanes.load(weight, dtype, i).div(scale), zero, range);
-          CodeLanes.store(code, codes, bits, i);
-        }
+    int bound = vectorBound(weight, count, groupSize, range.bits(), codes);
+    long in = bound == 0 ? 0 : NativeMemory.address(weight, (long) bound * dtype.bytes());
+    long to = bound == 0 ? 0 : NativeMemory.address(codes, codeBytes(bound, range.bits()));
+    for (int from = 0, run = 0; from < bound; from += groupSize, run++) {
+      int end = Math.min(bound, from + groupSize);
+      switch (dtype) {
+        case F32 -> AffineRuns.fromF32(in, from, end, scales[run], zeros[run], range, to);
+        case F16 -> AffineRuns.fromF16(in, from, end, scales[run], zeros[run], range, to);
+        case BF16 -> AffineRuns.fromBf16(in, from, end, scales[run], zeros[run], range, to);
+        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+            throw new IllegalStateException("weights are float, not " + dtype);
       }
     }
+    Reference.reachabilityFence(weight);
+    Reference.reachabilityFence(codes);
     ScalarAffineKernels.quantize(
         weight, dtype, bound, count, groupSize, scales, zeros, range, codes);
-  }
-
-  private static IntVector round(FloatVector quotient, FloatVector zero, CodeRange range) {
-    FloatVector rounded =
-        quotient.max(-BEYOND).min(BEYOND).add(TO_INTEGER).sub(TO_INTEGER).add(zero);
-    return rounded.max(range.min()).min(range.max()).add(TO_INTEGER).reinterpretAsInts();
   }
 
   @Override
@@ -124,31 +72,32 @@ public final class VectorAffineKernels implements AffineKernels {
       DType target,
       MemorySegment out) {
     int bound = vectorBound(out, count, groupSize, bits, codes);
-    if (groupSize == 1) {
-      for (int i = 0; i < bound; i += LANES) {
-        FloatVector scale = FloatVector.fromArray(FLOATS, scales, i);
-        FloatVector zero = FloatVector.fromArray(FLOATS, zeros, i);
-        FloatVector value = CodeLanes.load(codes, bits, i).sub(zero).mul(scale);
-        WeightLanes.store(value, out, target, i);
-      }
-    } else {
-      for (int start = 0, run = 0; start < bound; start += groupSize, run++) {
-        FloatVector scale = FloatVector.broadcast(FLOATS, scales[run]);
-        FloatVector zero = FloatVector.broadcast(FLOATS, zeros[run]);
-        int end = Math.min(bound, start + groupSize);
-        for (int i = start; i < end; i += LANES) {
-          FloatVector value = CodeLanes.load(codes, bits, i).sub(zero).mul(scale);
-          WeightLanes.store(value, out, target, i);
-        }
+    long in = bound == 0 ? 0 : NativeMemory.address(codes, codeBytes(bound, bits));
+    long to = bound == 0 ? 0 : NativeMemory.address(out, (long) bound * target.bytes());
+    for (int from = 0, run = 0; from < bound; from += groupSize, run++) {
+      int end = Math.min(bound, from + groupSize);
+      if (bits == 8) {
+        AffineRuns.fromBytes(in, from, end, scales[run], zeros[run], target, to);
+      } else if (32 % bits == 0) {
+        AffineRuns.fromWhole(in, bits, from, end, scales[run], zeros[run], target, to);
+      } else {
+        AffineRuns.fromSplit(in, bits, from, end, scales[run], zeros[run], target, to);
       }
     }
+    Reference.reachabilityFence(codes);
+    Reference.reachabilityFence(out);
     ScalarAffineKernels.dequantize(
         codes, bits, bound, count, groupSize, scales, zeros, target, out);
   }
 
+  /// What loads and stores of the first `bound` codes touch.
+  private static long codeBytes(int bound, int bits) {
+    return bits == 8 ? bound : (long) (bound - LANES) * bits / 8 + CodeLanes.REACH;
+  }
+
   /// The weights that vectors can take: none where groups split them.
   private static int wholeVectors(int count, int groupSize) {
-    boolean split = groupSize != 1 && groupSize < count && groupSize % LANES != 0;
+    boolean split = groupSize < count && groupSize % LANES != 0;
     return split ? 0 : count & -LANES;
   }
 
@@ -161,7 +110,7 @@ public final class VectorAffineKernels implements AffineKernels {
     int bound = wholeVectors(count, groupSize);
     while (bits < 8
         && bound > 0
-        && (long) (bound - LANES) * bits / 8 + CodeLanes.REACH > codes.byteSize()) {
+        && codeBytes(bound, bits) > codes.byteSize()) {
       bound -= LANES;
     }
     return bound;

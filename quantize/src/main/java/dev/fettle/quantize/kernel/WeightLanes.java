@@ -4,8 +4,8 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.kernel.NativeMemory;
 import dev.fettle.tensor.kernel.VectorSupport;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -14,7 +14,8 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// One vector of weights in F32, F16 or BF16, as float32 in the lanes.
+/// One vector of weights in F32, F16 or BF16, as float32 in the lanes. Weights are
+/// given by the address of the first one, see [NativeMemory].
 final class WeightLanes {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
@@ -22,30 +23,29 @@ final class WeightLanes {
 
   private WeightLanes() {}
 
-  static FloatVector load(MemorySegment weight, DType dtype, long i) {
-    return bits(weight, dtype, i).reinterpretAsFloats();
+  // One method per dtype: a vector that comes out of a branch is an object on the heap.
+
+  static IntVector f32Bits(long weight, long i) {
+    return IntVector.fromMemorySegment(INTS, NativeMemory.ALL, weight + 4 * i, ORDER);
   }
 
-  /// Float32 bits of the weights from `i` on.
-  static IntVector bits(MemorySegment weight, DType dtype, long i) {
-    return switch (dtype) {
-      case F32 -> IntVector.fromMemorySegment(INTS, weight, 4 * i, ORDER);
-      case F16 -> Halves.toFloatBits(unsigned(weight, i));
-      case BF16 -> unsigned(weight, i).lanewise(LSHL, 16);
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
-          throw new IllegalStateException("weights are float, not " + dtype);
-    };
+  static IntVector f16Bits(long weight, long i) {
+    return Halves.toFloatBits(unsigned(weight, i));
   }
 
-  private static IntVector unsigned(MemorySegment weight, long i) {
-    ShortVector halves = ShortVector.fromMemorySegment(SHORTS, weight, 2 * i, ORDER);
+  static IntVector bf16Bits(long weight, long i) {
+    return unsigned(weight, i).lanewise(LSHL, 16);
+  }
+
+  private static IntVector unsigned(long weight, long i) {
+    ShortVector halves = ShortVector.fromMemorySegment(SHORTS, NativeMemory.ALL, weight + 2 * i, ORDER);
     return (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
   }
 
   /// Rounds to nearest even.
-  static void store(FloatVector values, MemorySegment out, DType dtype, long i) {
+  static void store(FloatVector values, long out, DType dtype, long i) {
     switch (dtype) {
-      case F32 -> values.intoMemorySegment(out, 4 * i, ORDER);
+      case F32 -> values.intoMemorySegment(NativeMemory.ALL, out + 4 * i, ORDER);
       case F16 -> storeShorts(toHalf(values.reinterpretAsInts()), out, i);
       case BF16 -> storeShorts(toBf16(values), out, i);
       case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
@@ -71,8 +71,8 @@ final class WeightLanes {
     return normal.blend(tiny, isTiny).blend(0x7E00, isNan).or(sign);
   }
 
-  private static void storeShorts(IntVector values, MemorySegment out, long i) {
+  private static void storeShorts(IntVector values, long out, long i) {
     ((ShortVector) values.convertShape(VectorOperators.I2S, SHORTS, 0))
-        .intoMemorySegment(out, 2 * i, ORDER);
+        .intoMemorySegment(NativeMemory.ALL, out + 2 * i, ORDER);
   }
 }

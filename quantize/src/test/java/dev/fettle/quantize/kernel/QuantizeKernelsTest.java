@@ -114,8 +114,8 @@ class QuantizeKernelsTest {
       int steps = 50_000;
       float[] values = new float[4096 * 25];
       for (int i = 0; i < values.length; i++) {
-        int bits = Float.floatToRawIntBits(centre) + Math.floorMod(i, 2 * steps) - steps;
-        values[i] = i % 64 == 63 ? 1 : Math.clamp(Float.intBitsToFloat(bits), -1, 1);
+        float near = step(centre, Math.floorMod(i, 2 * steps) - steps);
+        values[i] = i % 64 == 63 ? 1 : Math.clamp(near, -1, 1);
       }
       MemorySegment weight = TestWeights.of(values, DType.F32, values.length).data();
       float[] scales = new float[values.length / 64];
@@ -125,6 +125,14 @@ class QuantizeKernelsTest {
       vector.quantizeFourBit(code, weight, DType.F32, 64, values.length, vectorPacked, scales);
       assertThat(vectorPacked.mismatch(packed)).as("around %s", centre).isEqualTo(-1);
     }
+  }
+
+  /// The float32 so many steps above `centre`.
+  private static float step(float centre, int steps) {
+    int magnitude = Float.floatToRawIntBits(Math.abs(centre));
+    int ordered = (centre < 0 ? -magnitude : magnitude) + steps;
+    float value = Float.intBitsToFloat(Math.abs(ordered));
+    return ordered < 0 ? -value : value;
   }
 
   @Test

@@ -1,0 +1,120 @@
+package dev.fettle.quantize.kernel;
+
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.kernel.VectorSupport;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// A run of weights with one scale and zero point between numbers and codes, a vector at a time.
+final class AffineRuns {
+  private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
+  private static final int LANES = VectorSupport.LANES;
+
+  /// Adding this leaves a number below 2^22, rounded to nearest even, in the low bits of the sum.
+  private static final float TO_INTEGER = 0x1.8p23f;
+
+  private AffineRuns() {}
+
+  static void fromF32(
+      long weight,
+      int from,
+      int to,
+      float scale,
+      float zero,
+      AffineKernels.CodeRange range,
+      long codes) {
+    for (int i = from; i < to; i += LANES) {
+      round(WeightLanes.f32Bits(weight, i), scale, zero, range, codes, i);
+    }
+  }
+
+  static void fromF16(
+      long weight,
+      int from,
+      int to,
+      float scale,
+      float zero,
+      AffineKernels.CodeRange range,
+      long codes) {
+    for (int i = from; i < to; i += LANES) {
+      round(WeightLanes.f16Bits(weight, i), scale, zero, range, codes, i);
+    }
+  }
+
+  static void fromBf16(
+      long weight,
+      int from,
+      int to,
+      float scale,
+      float zero,
+      AffineKernels.CodeRange range,
+      long codes) {
+    for (int i = from; i < to; i += LANES) {
+      round(WeightLanes.bf16Bits(weight, i), scale, zero, range, codes, i);
+    }
+  }
+
+  private static void round(
+      IntVector weight,
+      float scale,
+      float zero,
+      AffineKernels.CodeRange range,
+      long codes,
+      int i) {
+    FloatVector quotient = weight.reinterpretAsFloats().div(FloatVector.broadcast(FLOATS, scale));
+    // cut off before rounding, which changes nothing because the limits are whole; not with max and
+    // min, which would look after NaN
+    float low = range.min() - zero;
+    float high = range.max() - zero;
+    FloatVector above = quotient.blend(low, quotient.compare(VectorOperators.LT, low));
+    FloatVector within = above.blend(high, above.compare(VectorOperators.GT, high));
+    IntVector code = within.add(TO_INTEGER).reinterpretAsInts().add((int) zero);
+    CodeLanes.store(code, codes, range.bits(), i);
+  }
+
+  static void fromBytes(
+      long codes,
+      int from,
+      int to,
+      float scale,
+      float zero,
+      DType target,
+      long out) {
+    for (int i = from; i < to; i += LANES) {
+      FloatVector value = CodeLanes.loadBytes(codes, i).sub(zero).mul(scale);
+      WeightLanes.store(value, out, target, i);
+    }
+  }
+
+  static void fromWhole(
+      long codes,
+      int bits,
+      int from,
+      int to,
+      float scale,
+      float zero,
+      DType target,
+      long out) {
+    for (int i = from; i < to; i += LANES) {
+      FloatVector value = CodeLanes.loadWhole(codes, bits, i).sub(zero).mul(scale);
+      WeightLanes.store(value, out, target, i);
+    }
+  }
+
+  static void fromSplit(
+      long codes,
+      int bits,
+      int from,
+      int to,
+      float scale,
+      float zero,
+      DType target,
+      long out) {
+    for (int i = from; i < to; i += LANES) {
+      FloatVector value = CodeLanes.loadSplit(codes, bits, i).sub(zero).mul(scale);
+      WeightLanes.store(value, out, target, i);
+    }
+  }
+}
