@@ -36,7 +36,7 @@ final class QuantizeAnswer {
     out.println(
         "%s: %s -> %s, %s per weight (%s in the %d quantized tensors), %s"
             .formatted(
-                report.scheme(),
+                report.schemes(),
                 Units.bytes(report.inputBytes()),
                 Units.bytes(report.outputBytes()),
                 Units.bits(report.bitsPerWeight()),
@@ -48,7 +48,7 @@ final class QuantizeAnswer {
   static ObjectNode json(QuantizeReport report) {
     ObjectNode json =
         Json.object()
-            .put("scheme", report.scheme().toString())
+            .put("scheme", report.schemes())
             .put("bits_per_weight", report.bitsPerWeight())
             .put("bits_per_quantized_weight", report.bitsPerQuantizedWeight())
             .put("seconds", report.seconds())
@@ -57,19 +57,19 @@ final class QuantizeAnswer {
             .put("output_bytes", report.outputBytes());
     ArrayNode tensors = json.putArray("tensors");
     for (TensorReport tensor : report.tensors()) {
-      tensors.add(json(report, tensor));
+      tensors.add(json(tensor));
     }
     return json;
   }
 
-  private static ObjectNode json(QuantizeReport report, TensorReport tensor) {
+  private static ObjectNode json(TensorReport tensor) {
     ObjectNode json = Json.object().put("name", tensor.name());
     ArrayNode shape = json.putArray("shape");
     for (long dim : tensor.shape().toArray()) {
       shape.add(dim);
     }
     return json.put("dtype", tensor.dtype().torchName())
-        .put("scheme", report.scheme().toString())
+        .put("scheme", tensor.scheme().toString())
         .put("input_bytes", tensor.inputBytes())
         .put("output_bytes", tensor.outputBytes())
         .put("bits_per_weight", tensor.bitsPerWeight())

@@ -68,7 +68,7 @@ final class QuantizePage {
         "Quantized: " + model,
         "%s, %d layers; %s in %s became %s."
             .formatted(
-                report.scheme(),
+                report.schemes(),
                 rows.size(),
                 Units.count(report.parameters()),
                 Units.bytes(report.inputBytes()),

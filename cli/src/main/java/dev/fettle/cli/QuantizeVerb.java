@@ -125,7 +125,9 @@ final class QuantizeVerb extends Verb {
     writeRunFile(output.resolve(RunFile.NAME));
     QuantizeAnswer.print(report, console.out());
     if (page.wanted()) {
-      page.write(QuantizePage.of(model.toString(), report, recorder.details()), console.out());
+      page.write(
+          BudgetAnswer.on(QuantizePage.of(model.toString(), report, recorder.details()), plan),
+          console.out());
     }
     ObjectNode json =
         QuantizeAnswer.json(report).put("model", model.toString()).put("output", output.toString());

@@ -37,13 +37,21 @@ class CalibratedQuantizeTest {
             "--data",
             text(),
             "--max-tokens",
-            "48");
+            "48",
+            "--report",
+            folder.resolve("report.html").toString());
     JsonNode budget = answer.path("budget");
     assertThat(budget.path("bits_per_weight").asDouble()).isLessThanOrEqualTo(5);
     assertThat(budget.path("layers")).hasSize(24); // without the four v_proj
     assertThat(budget.path("layers").get(0).path("reason").asString()).contains("nats");
     assertThat(answer.path("bits_per_quantized_weight").asDouble())
         .isEqualTo(budget.path("bits_per_weight").asDouble());
+    assertThat(answer.path("scheme").asString())
+        .contains("int4:asym:group=128 (")
+        .contains("int8:sym:channel (");
+    assertThat(Files.readString(folder.resolve("report.html")))
+        .contains("Budget of 5.0 bits per weight")
+        .contains("Chosen schemes");
     JsonNode config = Json.read(folder.resolve("mixed/config.json"));
     assertThat(config.path("quantization_config").path("config_groups")).hasSize(2);
   }
