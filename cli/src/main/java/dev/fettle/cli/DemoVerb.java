@@ -52,6 +52,14 @@ final class DemoVerb extends Verb {
   @Nullable Path pretrain;
 
   @Option(
+      names = "--pretrain-text",
+      paramLabel = "FILE",
+      description =
+          "With --pretrain: learn this text instead of the built-in one, with a model of 5.2 million"
+              + " parameters.")
+  @Nullable Path pretrainText;
+
+  @Option(
       names = "--resume",
       description = "With --pretrain: go on from the newest checkpoint there.")
   boolean resume;
@@ -68,8 +76,8 @@ final class DemoVerb extends Verb {
     if (pretrain != null) {
       return pretrain(pretrain, console);
     }
-    if (resume) {
-      throw usage("--resume goes with --pretrain.");
+    if (resume || pretrainText != null) {
+      throw usage("--resume and --pretrain-text go with --pretrain.");
     }
     return demo(console);
   }
@@ -105,7 +113,11 @@ final class DemoVerb extends Verb {
   }
 
   private Answer pretrain(Path folder, Console console) {
-    PretrainOptions options = PretrainOptions.embedded(folder).withResume(resume).withSeed(seed);
+    PretrainOptions start =
+        pretrainText == null
+            ? PretrainOptions.embedded(folder)
+            : PretrainOptions.ofText(folder, pretrainText);
+    PretrainOptions options = start.withResume(resume).withSeed(seed);
     RunRecord record;
     try (TrainingProgress progress = new TrainingProgress(console)) {
       record = Pretrain.run(steps == null ? options : options.withSteps(steps), progress);

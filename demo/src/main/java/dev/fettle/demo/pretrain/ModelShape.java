@@ -23,6 +23,9 @@ public record ModelShape(
   /// of 256, so that every block format fits.
   public static final ModelShape EMBEDDED = new ModelShape(1024, 256, 512, 4, 8, 4, 512);
 
+  /// For texts of ordinary language: 5.2 million parameters.
+  public static final ModelShape TEXT = new ModelShape(2048, 256, 768, 6, 8, 4, 512);
+
   public ModelShape {
     if (hidden % heads != 0 || heads % kvHeads != 0) {
       throw new IllegalArgumentException(

@@ -10,12 +10,14 @@ import dev.fettle.finetune.TrainingListener;
 import dev.fettle.finetune.TrainingMethod;
 import dev.fettle.finetune.TrainingOptions;
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.UserException;
 import dev.fettle.text.DatasetOptions;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/// Trains a model of the small world from random weights: full fine-tuning, with nothing to start
-/// from.
+/// Trains a model from random weights, of the small world or of a text: full fine-tuning, with
+/// nothing to start from.
 public final class Pretrain {
   /// The world's prose takes about 4 characters per token; a little more than one pass needs.
   private static final double CHARACTERS_PER_TOKEN = 4.1;
@@ -33,11 +35,23 @@ public final class Pretrain {
     Path start = options.output().resolve("start");
     Path prose = options.output().resolve("prose.txt");
     Path heldOut = options.output().resolve("held-out.txt");
-    if (!options.resume() || !Files.exists(start)) {
-      RandomModel.write(start, options.shape(), options.seed());
+    Path text = options.text();
+    boolean fresh = !options.resume() || !Files.exists(start);
+    if (text == null) {
+      if (fresh) {
+        RandomModel.write(start, options.shape(), options.seed());
+      }
+      AtomicFiles.writeString(prose, World.prose(options.seed(), characters(options)));
+      AtomicFiles.writeString(heldOut, World.prose(options.seed() + 1, VALIDATION_CHARACTERS));
+    } else {
+      String all = read(text);
+      if (fresh) {
+        RandomModel.write(start, options.shape(), options.seed(), all);
+      }
+      int end = all.length() - Math.min(all.length() / 10, VALIDATION_CHARACTERS);
+      AtomicFiles.writeString(prose, all.substring(0, end));
+      AtomicFiles.writeString(heldOut, all.substring(end));
     }
-    AtomicFiles.writeString(prose, World.prose(options.seed(), characters(options)));
-    AtomicFiles.writeString(heldOut, World.prose(options.seed() + 1, VALIDATION_CHARACTERS));
     return Finetune.run(
         FinetuneRequest.builder(start, prose, options.output().resolve("model"))
             .validationData(heldOut)
@@ -48,6 +62,16 @@ public final class Pretrain {
             .resume(options.resume())
             .build(),
         listener);
+  }
+
+  private static String read(Path text) {
+    try {
+      return Files.readString(text);
+    } catch (IOException e) {
+      throw new UserException(
+          "Cannot read the text %s (%s); expected a UTF-8 file.".formatted(text, e.getMessage()),
+          e);
+    }
   }
 
   private static int characters(PretrainOptions options) {

@@ -30,7 +30,17 @@ final class RandomModel {
   /// @param folder must not exist yet or be empty
   /// @throws dev.fettle.tensor.UserException if the folder is in use or cannot be written
   static void write(Path folder, ModelShape shape, long seed) {
-    BpeTrainer.Vocabulary vocabulary = vocabulary(shape.vocab(), seed);
+    String prose = World.prose(seed, TOKENIZER_CHARACTERS);
+    write(folder, shape, seed, prose.replace(World.BEGIN, "").replace(World.END, ""));
+  }
+
+  /// With a vocabulary of some text; of a long one, its beginning is enough.
+  static void write(Path folder, ModelShape shape, long seed, String text) {
+    BpeTrainer.Vocabulary vocabulary =
+        BpeTrainer.train(
+            text.substring(0, Math.min(text.length(), TOKENIZER_CHARACTERS)),
+            List.of(World.BEGIN, World.END),
+            shape.vocab());
     List<TensorInfo> plan = shape.tensors(DType.BF16);
     SplittableRandom random = new SplittableRandom(seed);
     try (CheckpointWriter writer =
@@ -47,12 +57,6 @@ final class RandomModel {
 
   private static void addFile(CheckpointWriter writer, String name, ObjectNode content) {
     writer.addFile(name, Json.pretty(content));
-  }
-
-  private static BpeTrainer.Vocabulary vocabulary(int size, long seed) {
-    String text =
-        World.prose(seed, TOKENIZER_CHARACTERS).replace(World.BEGIN, "").replace(World.END, "");
-    return BpeTrainer.train(text, List.of(World.BEGIN, World.END), size);
   }
 
   private static ObjectNode generationConfig() {

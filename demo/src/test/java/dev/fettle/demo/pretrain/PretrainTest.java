@@ -28,7 +28,7 @@ class PretrainTest {
     Path output = temporary.resolve("world");
     RunRecord record =
         Pretrain.run(
-            new PretrainOptions(output, SMALL, STEPS, 4, 64, 1e-2, 1, false),
+            new PretrainOptions(output, SMALL, STEPS, 4, 64, 1e-2, 1, null, false),
             TrainingListener.NONE);
 
     assertThat(record.steps()).isEqualTo(STEPS);
