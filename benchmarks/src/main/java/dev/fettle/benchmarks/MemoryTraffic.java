@@ -2,10 +2,10 @@ package dev.fettle.benchmarks;
 
 import dev.fettle.tensor.Parallel;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import java.util.concurrent.atomic.LongAdder;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorOperators;
-import java.nio.ByteOrder;
 
 /// Plain traffic over memory on all processors, to compare kernels with. Sizes are multiples of a
 /// vector.

@@ -118,7 +118,16 @@ public final class QuantizeTable {
       System.out.printf(
           Locale.ROOT,
           "%-24s %6s %6s | %8s %7s %6s %5s | %8s %7s %6s %5s%n",
-          "format", "bits/w", "dB", "quantize", "GB/s", "share", "±", "dequant.", "GB/s", "share",
+          "format",
+          "bits/w",
+          "dB",
+          "quantize",
+          "GB/s",
+          "share",
+          "±",
+          "dequant.",
+          "GB/s",
+          "share",
           "±");
       for (Format format : FORMATS) {
         if (wanted.isEmpty() || wanted.contains(format.scheme())) {

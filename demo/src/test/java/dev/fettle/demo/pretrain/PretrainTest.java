@@ -1,6 +1,7 @@
 package dev.fettle.demo.pretrain;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fettle.finetune.RunRecord;
 import dev.fettle.finetune.TrainingListener;
@@ -8,7 +9,10 @@ import dev.fettle.model.CausalLm;
 import dev.fettle.model.Generator;
 import dev.fettle.model.LoadOptions;
 import dev.fettle.model.SamplingOptions;
+import dev.fettle.tensor.UserException;
 import dev.fettle.text.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -23,6 +27,9 @@ class PretrainTest {
   /// gives less than this.
   private static final double LEARNED = 5.0;
 
+  /// The sentence has eleven words: guessing among them gives ln 11 = 2.4 nats.
+  private static final double SENTENCE = 2.0;
+
   @Test
   void theLossFallsAndTheResultIsAModel(@TempDir Path temporary) {
     Path output = temporary.resolve("world");
@@ -35,6 +42,31 @@ class PretrainTest {
     assertThat(record.losses().getFirst()).isBetween(6.0, 6.5);
     assertThat(mean(record.losses().subList(STEPS - 10, STEPS))).isLessThan(LEARNED);
     assertThat(generate(output.resolve("model"))).isNotBlank();
+  }
+
+  /// Any text will do; its end is kept for validation.
+  @Test
+  void learnsAGivenText(@TempDir Path temporary) throws IOException {
+    Path text = temporary.resolve("text.txt");
+    Files.writeString(text, "the cat sat on the mat and the dog lay on the log. ".repeat(2000));
+    Path output = temporary.resolve("out");
+    RunRecord record =
+        Pretrain.run(
+            new PretrainOptions(output, SMALL, 40, 4, 64, 1e-2, 1, text, false),
+            TrainingListener.NONE);
+    assertThat(record.losses().getLast()).isLessThan(SENTENCE);
+    assertThat(record.validationLosses().getLast().loss()).isLessThan(SENTENCE);
+    assertThat(Files.size(output.resolve("held-out.txt"))).isPositive();
+  }
+
+  @Test
+  void aMissingTextIsOneSentence(@TempDir Path temporary) {
+    PretrainOptions options =
+        PretrainOptions.ofText(temporary.resolve("out"), temporary.resolve("none.txt"));
+    assertThatThrownBy(() -> Pretrain.run(options, TrainingListener.NONE))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("none.txt");
+    assertThat(temporary.resolve("out")).doesNotExist();
   }
 
   private static String generate(Path folder) {

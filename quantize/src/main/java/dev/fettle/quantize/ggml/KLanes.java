@@ -42,8 +42,7 @@ final class KLanes {
   private static FloatVector round(FloatVector value, float low, float high) {
     FloatVector rounded = value.add(ROUND).sub(ROUND);
     FloatVector above =
-        FloatVector.broadcast(FLOATS, low)
-            .blend(rounded, rounded.compare(VectorOperators.GE, low));
+        FloatVector.broadcast(FLOATS, low).blend(rounded, rounded.compare(VectorOperators.GE, low));
     return above.blend(high, above.compare(VectorOperators.GT, high));
   }
 

@@ -42,13 +42,7 @@ final class VectorBlocksK {
     }
   }
 
-  private static void putAffine(
-      IntVector codes,
-      long y,
-      float d,
-      float dmin,
-      int j,
-      long at) {
+  private static void putAffine(IntVector codes, long y, float d, float dmin, int j, long at) {
     float scale = d * KScales.scale(NativeMemory.ALL, y + 4, j);
     float min = dmin * KScales.min(NativeMemory.ALL, y + 4, j);
     Lanes.put(Lanes.toFloats(codes).mul(scale).sub(min), at);
@@ -80,8 +74,7 @@ final class VectorBlocksK {
     }
   }
 
-  private static void putSymmetric(
-      IntVector low, IntVector high, float scale, long at) {
+  private static void putSymmetric(IntVector low, IntVector high, float scale, long at) {
     IntVector codes = low.or(high.and(3).lanewise(LSHL, 4)).sub(32);
     Lanes.put(Lanes.toFloats(codes).mul(scale), at);
   }

@@ -57,12 +57,7 @@ final class AffineRuns {
   }
 
   private static void round(
-      IntVector weight,
-      float scale,
-      float zero,
-      AffineKernels.CodeRange range,
-      long codes,
-      int i) {
+      IntVector weight, float scale, float zero, AffineKernels.CodeRange range, long codes, int i) {
     FloatVector quotient = weight.reinterpretAsFloats().div(FloatVector.broadcast(FLOATS, scale));
     // cut off before rounding, which changes nothing because the limits are whole; not with max and
     // min, which would look after NaN
@@ -75,13 +70,7 @@ final class AffineRuns {
   }
 
   static void fromBytes(
-      long codes,
-      int from,
-      int to,
-      float scale,
-      float zero,
-      DType target,
-      long out) {
+      long codes, int from, int to, float scale, float zero, DType target, long out) {
     for (int i = from; i < to; i += LANES) {
       FloatVector value = CodeLanes.loadBytes(codes, i).sub(zero).mul(scale);
       WeightLanes.store(value, out, target, i);
@@ -89,14 +78,7 @@ final class AffineRuns {
   }
 
   static void fromWhole(
-      long codes,
-      int bits,
-      int from,
-      int to,
-      float scale,
-      float zero,
-      DType target,
-      long out) {
+      long codes, int bits, int from, int to, float scale, float zero, DType target, long out) {
     for (int i = from; i < to; i += LANES) {
       FloatVector value = CodeLanes.loadWhole(codes, bits, i).sub(zero).mul(scale);
       WeightLanes.store(value, out, target, i);
@@ -104,14 +86,7 @@ final class AffineRuns {
   }
 
   static void fromSplit(
-      long codes,
-      int bits,
-      int from,
-      int to,
-      float scale,
-      float zero,
-      DType target,
-      long out) {
+      long codes, int bits, int from, int to, float scale, float zero, DType target, long out) {
     for (int i = from; i < to; i += LANES) {
       FloatVector value = CodeLanes.loadSplit(codes, bits, i).sub(zero).mul(scale);
       WeightLanes.store(value, out, target, i);

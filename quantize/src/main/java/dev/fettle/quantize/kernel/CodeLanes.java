@@ -15,8 +15,8 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /// One vector of codes of 2 to 8 bits out of, or into, a stream of bits. A vector of codes always
-/// fills whole bytes; loads and stores touch up to [#REACH] bytes from its first one on.
-/// A stream is given by the address of its first byte, see [NativeMemory].
+/// fills whole bytes; loads and stores touch up to [#REACH] bytes from its first one on. A stream
+/// is given by the address of its first byte, see [NativeMemory].
 final class CodeLanes {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final boolean WIDE = VectorSupport.WIDE;
@@ -70,7 +70,8 @@ final class CodeLanes {
     IntVector word = IntVector.fromArray(INTS, WORD[bits], 0).selectFrom(words);
     IntVector next = IntVector.fromArray(INTS, NEXT[bits], 0).selectFrom(words);
     IntVector low = word.lanewise(LSHR, IntVector.fromArray(INTS, BELOW[bits], 0));
-    IntVector high = next.lanewise(LSHL, 1).lanewise(LSHL, IntVector.fromArray(INTS, ABOVE[bits], 0));
+    IntVector high =
+        next.lanewise(LSHL, 1).lanewise(LSHL, IntVector.fromArray(INTS, ABOVE[bits], 0));
     return toFloats(low.or(high), bits);
   }
 
@@ -96,7 +97,8 @@ final class CodeLanes {
     LongVector eights = bytes.reinterpretAsLongs();
     NativeMemory.ALL.set(HostTensor.I64_LAYOUT, at, Long.compress(eights.lane(0), perByte));
     if (WIDE) {
-      NativeMemory.ALL.set(HostTensor.I64_LAYOUT, at + bits, Long.compress(eights.lane(1), perByte));
+      NativeMemory.ALL.set(
+          HostTensor.I64_LAYOUT, at + bits, Long.compress(eights.lane(1), perByte));
     }
   }
 }

@@ -47,7 +47,9 @@ final class FourBitPacking {
 
   /// Sixteen weights from `i` on: the E2M1 numbers times `scale`.
   static void e2m1LowFirst(long packed, long i, float scale, long floats) {
-    ByteVector bytes = ByteVector.fromMemorySegment(ByteVector.SPECIES_64, NativeMemory.ALL, packed + i / 2, ORDER);
+    ByteVector bytes =
+        ByteVector.fromMemorySegment(
+            ByteVector.SPECIES_64, NativeMemory.ALL, packed + i / 2, ORDER);
     if (WIDE) {
       IntVector table = table(0, scale);
       spread(bytes, 0).selectFrom(table).intoMemorySegment(NativeMemory.ALL, floats + 4 * i, ORDER);

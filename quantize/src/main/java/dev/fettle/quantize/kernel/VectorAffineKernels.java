@@ -108,9 +108,7 @@ public final class VectorAffineKernels implements AffineKernels {
       return 0;
     }
     int bound = wholeVectors(count, groupSize);
-    while (bits < 8
-        && bound > 0
-        && codeBytes(bound, bits) > codes.byteSize()) {
+    while (bits < 8 && bound > 0 && codeBytes(bound, bits) > codes.byteSize()) {
       bound -= LANES;
     }
     return bound;

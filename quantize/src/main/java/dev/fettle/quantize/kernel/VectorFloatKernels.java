@@ -214,8 +214,7 @@ public final class VectorFloatKernels implements FloatKernels {
     }
   }
 
-  private static float nvScale(
-      long floats, long start, float globalScale, MemorySegment scales) {
+  private static float nvScale(long floats, long start, float globalScale, MemorySegment scales) {
     float largest = Float.intBitsToFloat(largestBits(floats + 4 * start, NV_BLOCK));
     byte code = ScalarFloatKernels.nvScale(largest, globalScale);
     scales.set(ValueLayout.JAVA_BYTE, start / NV_BLOCK, code);

@@ -14,8 +14,8 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// One vector of weights in F32, F16 or BF16, as float32 in the lanes. Weights are
-/// given by the address of the first one, see [NativeMemory].
+/// One vector of weights in F32, F16 or BF16, as float32 in the lanes. Weights are given by the
+/// address of the first one, see [NativeMemory].
 final class WeightLanes {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
@@ -38,7 +38,8 @@ final class WeightLanes {
   }
 
   private static IntVector unsigned(long weight, long i) {
-    ShortVector halves = ShortVector.fromMemorySegment(SHORTS, NativeMemory.ALL, weight + 2 * i, ORDER);
+    ShortVector halves =
+        ShortVector.fromMemorySegment(SHORTS, NativeMemory.ALL, weight + 2 * i, ORDER);
     return (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
   }
 

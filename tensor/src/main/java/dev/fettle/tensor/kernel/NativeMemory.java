@@ -7,8 +7,8 @@ import java.util.Objects;
 ///
 /// A load or store of a vector becomes one instruction only if the compiler knows that its segment
 /// is native. From the call's profile it often does not, because vectors themselves use heap
-/// segments until they are compiled; then every vector is an object on the heap and a kernel several
-/// times slower. A constant segment is always known.
+/// segments until they are compiled; then every vector is an object on the heap and a kernel
+/// several times slower. A constant segment is always known.
 ///
 /// There are no bounds here. A kernel takes addresses once, with the size it will touch, and keeps
 /// the segments reachable until it is done.
