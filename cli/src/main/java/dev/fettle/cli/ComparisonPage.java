@@ -6,6 +6,7 @@ import dev.fettle.evaluate.report.Report;
 import dev.fettle.evaluate.report.Report.Fact;
 import dev.fettle.evaluate.report.Section;
 import dev.fettle.evaluate.report.Section.Column;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -27,12 +28,15 @@ final class ComparisonPage {
     sections.add(blocks(others));
     sections.add(divergences(others));
     return new Report(
-        "Compared with " + reference.candidate().name(),
-        text,
+        "Compared with " + name(reference),
+        text
+            + " Models: "
+            + String.join(", ", rows.stream().map(row -> row.candidate().name()).toList())
+            + ".",
         List.of(
             new Fact(Units.count(reference.kl().positions()), "positions"),
             new Fact(Units.fixed(reference.perplexity(), 3), "perplexity of the reference"),
-            new Fact(Units.fixed(best.kl().mean(), 5), "lowest KL: " + best.candidate().name())),
+            new Fact(Units.fixed(best.kl().mean(), 5), "lowest KL: " + name(best))),
         sections);
   }
 
@@ -41,7 +45,8 @@ final class ComparisonPage {
     for (Row row : rows) {
       boolean reference = row.blocks().isEmpty();
       List<String> line = new ArrayList<>(ComparisonAnswer.cells(row));
-      line.add(reference ? "–" : Units.fixed(row.kl().median(), 5));
+      line.set(0, name(row));
+      line.add(reference ? "–" : Units.fixed(row.kl().median(), 4));
       line.add(reference ? "–" : Units.fixed(row.kl().max(), 3));
       cells.add(line);
     }
@@ -98,9 +103,16 @@ final class ComparisonPage {
             .toList());
   }
 
-  /// The last part of the path, as far as there is room for it.
+  /// The last parts of the paths: the whole ones are as wide as the page.
+  private static String name(Row row) {
+    Path adapter = row.candidate().adapter();
+    String model = String.valueOf(row.candidate().model().getFileName());
+    return adapter == null ? model : model + " + " + adapter.getFileName();
+  }
+
+  /// As far as there is room for it beside a bar.
   private static String shortName(Row row) {
-    String name = String.valueOf(row.candidate().model().getFileName());
+    String name = name(row);
     return name.length() <= 15 ? name : "…" + name.substring(name.length() - 14);
   }
 
@@ -113,7 +125,7 @@ final class ComparisonPage {
         others.stream()
             .map(row ->
                 new Section.Series(
-                    row.candidate().name(),
+                    name(row),
                     row.blocks().stream()
                         .map(b -> new Section.Point(b.block(), b.relativeError()))
                         .toList()))
@@ -126,9 +138,7 @@ final class ComparisonPage {
         "Share of the positions in each bin; a quarter of a decade wide. A mean can hide a few positions that diverge by far.",
         new Section.Axis("KL divergence in nats", true),
         new Section.Axis("share of positions", false),
-        others.stream()
-            .map(row -> new Section.Series(row.candidate().name(), points(row.kl())))
-            .toList());
+        others.stream().map(row -> new Section.Series(name(row), points(row.kl()))).toList());
   }
 
   private static List<Section.Point> points(KlDistribution kl) {

@@ -23,6 +23,8 @@ import java.util.regex.Pattern;
 final class QuantizePage {
   private static final Pattern MODULE = Pattern.compile("model\\.layers\\.(\\d+)\\.(.*)");
 
+  private static final char NO_BREAK_SPACE = '\u00a0';
+
   private final QuantizeReport report;
   private final List<Row> rows;
 
@@ -66,7 +68,7 @@ final class QuantizePage {
     sections.addAll(distributions());
     return new Report(
         "Quantized: " + model,
-        "%s, %d layers; %s in %s became %s."
+        "%s in %d layers: %s weights of %s became %s."
             .formatted(
                 report.schemes(),
                 rows.size(),
@@ -79,7 +81,8 @@ final class QuantizePage {
             new Fact(Units.bytes(report.outputBytes()), "size"),
             new Fact(Units.duration(report.seconds()), "time"),
             new Fact(
-                decibel(worst.tensor().error().sqnrDb()), "lowest SQNR: " + worst.tensor().name()),
+                decibel(worst.tensor().error().sqnrDb()) + " dB",
+                "lowest SQNR: " + worst.tensor().name()),
             new Fact(Units.count(outliers), "weights beyond 6 deviations")),
         sections);
   }
@@ -148,10 +151,10 @@ final class QuantizePage {
       TensorReport tensor = row.tensor();
       cells.add(
           List.of(
-              tensor.name(),
-              tensor.shape().toString(),
+              Integer.toString(row.layer()),
+              row.kind(),
+              tensor.shape().toString().replace(' ', NO_BREAK_SPACE),
               tensor.scheme().toString(),
-              Units.bytes(tensor.outputBytes()),
               Units.fixed(tensor.bitsPerWeight(), 2),
               Units.scientific(tensor.error().mse()),
               decibel(tensor.error().sqnrDb()),
@@ -165,10 +168,10 @@ final class QuantizePage {
         "Tensors",
         "Outliers lie more than 6 standard deviations from the mean. A kurtosis of 3 is that of a normal distribution; more means heavier tails, which cost precision where a scale is shared.",
         List.of(
-            new Column("tensor", false),
+            new Column("layer", true),
+            new Column("weight", false),
             new Column("shape", false),
             new Column("scheme", false),
-            new Column("size", true),
             new Column("bits/weight", true),
             new Column("MSE", true),
             new Column("SQNR dB", true),

@@ -18,7 +18,14 @@ final class RunFile {
 
   /// Options that do not change what a run writes.
   private static final Set<String> LEFT_OUT =
-      Set.of(ConfigArguments.CONFIG, "--json", "--stack-trace", "--help", "--resume", "--output");
+      Set.of(
+          ConfigArguments.CONFIG,
+          "--json",
+          "--stack-trace",
+          "--help",
+          "--resume",
+          "--output",
+          "--report");
 
   /// Texts that YAML 1.1 and 1.2 read back as they are, without quotes.
   private static final Pattern PLAIN =
