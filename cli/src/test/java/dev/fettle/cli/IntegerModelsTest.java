@@ -49,13 +49,13 @@ class IntegerModelsTest {
     String dynamic = quantized("dynamic", "int8:sym:channel", "int8:sym:token");
     String symmetric =
         quantized(
-            "symmetric", "int8:sym:channel", "int8:sym:tensor", "--calibration", statistics);
+            "symmetric", "int8:sym:channel", "int8:sym:tensor", "--statistics", statistics);
     String asymmetric =
         quantized(
             "asymmetric",
             "int8:asym:tensor",
             "uint8:asym:tensor",
-            "--calibration",
+            "--statistics",
             statistics,
             "--observer",
             "percentile:99.999");
@@ -95,12 +95,10 @@ class IntegerModelsTest {
 
   @Test
   void saysWhatIsMissing() {
-    assertThat(failed("int8:sym:channel", "int8:sym:tensor")).contains("run fettle calibrate");
-    assertThat(failed("int8:sym:channel", "int8:sym:token", "--observer", "mse"))
-        .contains("leave out --calibration and --observer");
+    assertThat(failed("int8:sym:channel", "int8:sym:tensor")).contains("--statistics");
     assertThat(failed("int4:sym:group=32", "int8:sym:token"))
         .contains("must be 8 bits per channel or tensor");
-    assertThat(failed("int8:sym:channel", "int8:sym:tensor", "--calibration", "nowhere.json"))
+    assertThat(failed("int8:sym:channel", "int8:sym:tensor", "--statistics", "nowhere.json"))
         .contains("nowhere.json");
   }
 

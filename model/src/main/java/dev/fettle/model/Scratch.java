@@ -4,12 +4,16 @@ import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
 import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.quantize.matvec.MatVec;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.Shape;
 
 /// One buffer in the compute dtype that every quantized weight of a model is dequantized into just
 /// before it is used, so that a frozen base costs its packed bytes plus the largest single weight.
 final class Scratch implements AutoCloseable {
+  /// Rows up to which a packed weight is not dequantized first.
+  private static final int FEW_ROWS = 4;
+
   private final Scope scope = Scope.detached();
   private final DType dtype;
   private long capacity;
@@ -53,9 +57,23 @@ final class Scratch implements AutoCloseable {
       case Weight.IntegerProduct integers -> integers.product().apply(path, x);
       case Weight.Dense dense -> x.linear(materialize(dense));
       case Weight.Trained trained -> x.linear(materialize(trained));
-      case Weight.Quantized quantized -> x.linear(materialize(quantized));
       case Weight.FakeQuantized fake -> x.linear(materialize(fake));
+      case Weight.Quantized quantized ->
+          x.size(0) <= FEW_ROWS
+              ? multiplyPacked(x, quantized.value())
+              : x.linear(materialize(quantized));
     };
+  }
+
+  /// For few rows reading the weight is what costs, so it is read as it is packed.
+  private Tensor multiplyPacked(Tensor x, QuantizedTensor weight) {
+    int rows = Math.toIntExact(x.size(0));
+    int outputs = Math.toIntExact(weight.shape().dim(0));
+    float[] y = new float[rows * outputs];
+    new MatVec(weight, dtype).multiply(x.toFloats(), rows, y);
+    try (Scope scope = Scope.open()) {
+      return scope.keep(Tensors.of(y, rows, outputs).to(dtype));
+    }
   }
 
   private Tensor dequantize(QuantizedTensor weight) {
