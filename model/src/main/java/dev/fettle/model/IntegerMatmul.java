@@ -27,7 +27,7 @@ final class IntegerMatmul {
 
   /// Up to so many rows the product is bound by reading the weight, which our kernel does without
   /// reordering it first.
-  private static final int FEW_ROWS = 4;
+  private static final int FEW_ROWS = 1;
 
   private final MemorySegment weight;
   private final WeightFactors factors;

@@ -10,10 +10,13 @@ import java.lang.foreign.MemorySegment;
 /// `y = x · Wᵀ` for a packed weight and few rows of `x`.
 ///
 /// Integers of 8 and 4 bits are multiplied as they are packed; rows of every other format are
-/// unpacked one at a time into memory that stays in the processor's cache.
+/// unpacked a few at a time into memory that stays in the processor's cache.
 public final class MatVec {
   /// Weights of one thread at a time.
   private static final long GRAIN = 1L << 16;
+
+  /// Weights unpacked at a time: few enough to stay in a first-level cache.
+  private static final long CACHED = 1L << 13;
 
   private final QuantizedTensor weight;
   private final DType dtype;
@@ -107,13 +110,19 @@ public final class MatVec {
   private void multiplyUnpacked(
       float[] x, int rows, float[] y, int outputs, long from, long to) {
     MatVecKernels kernels = MatVecKernels.get();
+    long some = Math.max(1, CACHED / Math.max(1, columns));
+    long rowBytes = (long) columns * dtype.bytes();
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment unpacked = arena.allocate((long) columns * dtype.bytes(), 64);
-      for (long output = from; output < to; output++) {
-        weight.dequantizeRows(output, output + 1, dtype, unpacked);
-        for (int row = 0; row < rows; row++) {
-          y[(int) (row * (long) outputs + output)] =
-              kernels.dot(unpacked, dtype, x, row * columns, columns);
+      MemorySegment unpacked = arena.allocate(some * rowBytes, 64);
+      for (long first = from; first < to; first += some) {
+        long last = Math.min(to, first + some);
+        weight.dequantizeRows(first, last, dtype, unpacked.asSlice(0, (last - first) * rowBytes));
+        for (long output = first; output < last; output++) {
+          MemorySegment one = unpacked.asSlice((output - first) * rowBytes, rowBytes);
+          for (int row = 0; row < rows; row++) {
+            y[(int) (row * (long) outputs + output)] =
+                kernels.dot(one, dtype, x, row * columns, columns);
+          }
         }
       }
     }
