@@ -39,10 +39,19 @@ public final class Candidates {
     return List.copyOf(schemes);
   }
 
-  /// Whether the groups of a scheme divide the rows of a weight.
+  /// Whether the groups or blocks of a scheme divide the rows of a weight.
   static boolean fits(Scheme scheme, Shape shape) {
-    return !(scheme instanceof Scheme.Affine affine
-        && affine.granularity() instanceof Granularity.PerGroup group
-        && shape.dim(1) % group.size() != 0);
+    long columns = shape.dim(1);
+    return switch (scheme) {
+      case Scheme.Affine affine -> divides(affine.granularity(), columns);
+      case Scheme.Float8 float8 -> divides(float8.granularity(), columns);
+      case Scheme.Mxfp4 _ -> columns % Scheme.Mxfp4.BLOCK_SIZE == 0;
+      case Scheme.Nvfp4 _ -> columns % Scheme.Nvfp4.BLOCK_SIZE == 0;
+      case Scheme.Nf4 _, Scheme.Fp4 _, Scheme.LlmInt8 _, Scheme.Ggml _, Scheme.Cast _ -> true;
+    };
+  }
+
+  private static boolean divides(Granularity granularity, long columns) {
+    return !(granularity instanceof Granularity.PerGroup group) || columns % group.size() == 0;
   }
 }
