@@ -1,6 +1,7 @@
 package dev.fettle.quantize;
 
 import dev.fettle.quantize.kernel.QuantizeKernels;
+import dev.fettle.quantize.moments.NearestTable;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.Parallel;
@@ -105,7 +106,6 @@ public final class Quantizer {
   /// Quantizes the scales. The mean is taken in float64 and rounded once, so that it does not
   /// depend on the order of summation; bitsandbytes sums in float32 and may differ in the last bit.
   private static Absmax.Nested nest(MemorySegment scales, long blocks, SegmentAllocator allocator) {
-    float[] map = DynamicMap.values();
     double sum = 0;
     for (long i = 0; i < blocks; i++) {
       sum += scales.get(HostTensor.F32_LAYOUT, 4 * i);
@@ -120,16 +120,21 @@ public final class Quantizer {
         (from, to) -> {
           for (long start = from; start < to; start += NESTED_BLOCK_SIZE) {
             long end = Math.min(to, start + NESTED_BLOCK_SIZE);
-            float largest = nestBlock(scales, start, end, offset, map, codes);
+            float largest = nestBlock(scales, start, end, offset, codes);
             nested.set(HostTensor.F32_LAYOUT, start / NESTED_BLOCK_SIZE * 4, largest);
           }
         });
-    MemorySegment mapSegment = MemorySegment.ofArray(map).asReadOnly();
+    MemorySegment mapSegment = MemorySegment.ofArray(DynamicMap.values()).asReadOnly();
     return new Absmax.Nested(codes, nested, mapSegment, NESTED_BLOCK_SIZE, offset);
   }
 
+  /// Made when it is first needed.
+  private static final class Nearest {
+    static final NearestTable TABLE = new NearestTable(DynamicMap.values());
+  }
+
   private static float nestBlock(
-      MemorySegment scales, long from, long to, float offset, float[] map, MemorySegment codes) {
+      MemorySegment scales, long from, long to, float offset, MemorySegment codes) {
     float largest = 0;
     for (long i = from; i < to; i++) {
       largest = Math.max(largest, Math.abs(scales.get(HostTensor.F32_LAYOUT, 4 * i) - offset));
@@ -137,7 +142,8 @@ public final class Quantizer {
     float reciprocal = 1 / Math.max(largest, Nf4.MIN_ABSMAX);
     for (long i = from; i < to; i++) {
       float normalised = (scales.get(HostTensor.F32_LAYOUT, 4 * i) - offset) * reciprocal;
-      codes.set(ValueLayout.JAVA_BYTE, i, (byte) DynamicMap.nearest(map, normalised));
+      byte code = Nearest.TABLE.nearest(Float.floatToRawIntBits(normalised));
+      codes.set(ValueLayout.JAVA_BYTE, i, code);
     }
     return largest;
   }

@@ -73,15 +73,25 @@ final class AffineRuns {
       long codes, int from, int to, float scale, float zero, DType target, long out) {
     for (int i = from; i < to; i += LANES) {
       FloatVector value = CodeLanes.loadBytes(codes, i).sub(zero).mul(scale);
-      WeightLanes.store(value, out, target, i);
+      switch (target) {
+        case F32 -> WeightLanes.storeF32(value, out, i);
+        case F16 -> WeightLanes.storeF16(value, out, i);
+        case BF16 -> WeightLanes.storeBf16(value, out, i);
+        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL -> throw noFloat(target);
+      }
     }
   }
 
-  static void fromWhole(
-      long codes, int bits, int from, int to, float scale, float zero, DType target, long out) {
+  static void fromNibbles(
+      long codes, int from, int to, float scale, float zero, DType target, long out) {
     for (int i = from; i < to; i += LANES) {
-      FloatVector value = CodeLanes.loadWhole(codes, bits, i).sub(zero).mul(scale);
-      WeightLanes.store(value, out, target, i);
+      FloatVector value = CodeLanes.loadNibbles(codes, i).sub(zero).mul(scale);
+      switch (target) {
+        case F32 -> WeightLanes.storeF32(value, out, i);
+        case F16 -> WeightLanes.storeF16(value, out, i);
+        case BF16 -> WeightLanes.storeBf16(value, out, i);
+        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL -> throw noFloat(target);
+      }
     }
   }
 
@@ -89,7 +99,16 @@ final class AffineRuns {
       long codes, int bits, int from, int to, float scale, float zero, DType target, long out) {
     for (int i = from; i < to; i += LANES) {
       FloatVector value = CodeLanes.loadSplit(codes, bits, i).sub(zero).mul(scale);
-      WeightLanes.store(value, out, target, i);
+      switch (target) {
+        case F32 -> WeightLanes.storeF32(value, out, i);
+        case F16 -> WeightLanes.storeF16(value, out, i);
+        case BF16 -> WeightLanes.storeBf16(value, out, i);
+        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL -> throw noFloat(target);
+      }
     }
+  }
+
+  private static IllegalStateException noFloat(DType dtype) {
+    return new IllegalStateException("weights are float, not " + dtype);
   }
 }

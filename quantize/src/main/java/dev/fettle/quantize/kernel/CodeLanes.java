@@ -11,6 +11,7 @@ import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -22,28 +23,26 @@ final class CodeLanes {
   private static final boolean WIDE = VectorSupport.WIDE;
   private static final VectorSpecies<Integer> INTS = VectorSupport.INTS;
   private static final VectorSpecies<Byte> BYTES = VectorSupport.QUARTER_BYTES;
-  private static final VectorSpecies<Integer> WINDOW =
-      WIDE ? IntVector.SPECIES_128 : IntVector.SPECIES_64;
   private static final int LANES = VectorSupport.LANES;
 
   /// Bytes that a load or store may touch.
   static final int REACH = WIDE ? 16 : 8;
 
-  /// By width: the word in which a lane's code begins, the word after it, the bits below the code
-  /// and 31 less that.
-  private static final int[][] WORD = new int[8][LANES];
+  private static final long[] BYTE_SHIFT = {0, 8, 16, 24};
 
-  private static final int[][] NEXT = new int[8][LANES];
-  private static final int[][] BELOW = new int[8][LANES];
-  private static final int[][] ABOVE = new int[8][LANES];
+  /// By width: the bits below the even and the odd code of a pair, of eight codes.
+  private static final long[][] EVEN = new long[8][LANES / 2];
+
+  private static final long[][] ODD = new long[8][LANES / 2];
+
+  private static final VectorMask<Long> UPPER_HALF =
+      VectorMask.fromLong(VectorSupport.LONGS, (1L << LANES / 2) - (1L << LANES / 4));
 
   static {
     for (int bits = 2; bits < 8; bits++) {
-      for (int lane = 0; lane < LANES; lane++) {
-        WORD[bits][lane] = lane * bits / 32;
-        NEXT[bits][lane] = lane * bits / 32 + 1;
-        BELOW[bits][lane] = lane * bits % 32;
-        ABOVE[bits][lane] = 31 - lane * bits % 32;
+      for (int pair = 0; pair < LANES / 2; pair++) {
+        EVEN[bits][pair] = pair % 4 * 2 * bits;
+        ODD[bits][pair] = (pair % 4 * 2 + 1) * bits;
       }
     }
   }
@@ -56,28 +55,44 @@ final class CodeLanes {
     return (FloatVector) bytes.convertShape(VectorOperators.B2F, VectorSupport.FLOATS, 0);
   }
 
-  /// Codes of 2 or 4 bits, none of which lies in two words, from `i` on, a multiple of the lanes.
-  static FloatVector loadWhole(long codes, int bits, int i) {
-    IntVector words = words(codes + (long) i * bits / 8);
-    IntVector word = IntVector.fromArray(INTS, WORD[bits], 0).selectFrom(words);
-    IntVector low = word.lanewise(LSHR, IntVector.fromArray(INTS, BELOW[bits], 0));
-    return toFloats(low, bits);
+  /// Codes of 4 bits from `i` on, a multiple of the lanes.
+  static FloatVector loadNibbles(long codes, int i) {
+    LongVector pairs = WIDE ? eightPairs(codes + i / 2) : fourPairs(codes + i / 2);
+    return toFloats(pairs.or(pairs.lanewise(LSHL, 28)).reinterpretAsInts(), 4);
   }
 
-  /// Codes of 2 to 7 bits from `i` on, a multiple of the lanes.
+  private static LongVector eightPairs(long at) {
+    ByteVector bytes =
+        ByteVector.fromMemorySegment(ByteVector.SPECIES_64, NativeMemory.ALL, at, ORDER);
+    return (LongVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2L, VectorSupport.LONGS, 0);
+  }
+
+  /// Bytes from four neighbouring ones, of which each lane keeps its own.
+  private static LongVector fourPairs(long at) {
+    int four = NativeMemory.ALL.get(HostTensor.I32_LAYOUT, at);
+    return LongVector.broadcast(VectorSupport.LONGS, four & 0xFFFFFFFFL)
+        .lanewise(LSHR, LongVector.fromArray(VectorSupport.LONGS, BYTE_SHIFT, 0))
+        .and(0xFF);
+  }
+
+  /// Codes of 2 to 7 bits from `i` on, a multiple of the lanes. Eight codes fill as many bytes as a
+  /// code has bits; every 64-bit lane takes two neighbouring ones out of them.
   static FloatVector loadSplit(long codes, int bits, int i) {
-    IntVector words = words(codes + (long) i * bits / 8);
-    IntVector word = IntVector.fromArray(INTS, WORD[bits], 0).selectFrom(words);
-    IntVector next = IntVector.fromArray(INTS, NEXT[bits], 0).selectFrom(words);
-    IntVector low = word.lanewise(LSHR, IntVector.fromArray(INTS, BELOW[bits], 0));
-    IntVector high =
-        next.lanewise(LSHL, 1).lanewise(LSHL, IntVector.fromArray(INTS, ABOVE[bits], 0));
-    return toFloats(low.or(high), bits);
+    long at = codes + (long) i * bits / 8;
+    LongVector eight =
+        LongVector.broadcast(VectorSupport.LONGS, NativeMemory.ALL.get(HostTensor.I64_LAYOUT, at));
+    return toFloats(pairs(WIDE ? withUpperHalf(eight, at + bits) : eight, bits), bits);
   }
 
-  private static IntVector words(long at) {
-    return (IntVector)
-        IntVector.fromMemorySegment(WINDOW, NativeMemory.ALL, at, ORDER).reinterpretShape(INTS, 0);
+  private static LongVector withUpperHalf(LongVector lower, long at) {
+    return lower.blend(NativeMemory.ALL.get(HostTensor.I64_LAYOUT, at), UPPER_HALF);
+  }
+
+  private static IntVector pairs(LongVector eight, int bits) {
+    LongVector even =
+        eight.lanewise(LSHR, LongVector.fromArray(VectorSupport.LONGS, EVEN[bits], 0));
+    LongVector odd = eight.lanewise(LSHR, LongVector.fromArray(VectorSupport.LONGS, ODD[bits], 0));
+    return even.and(0xFF).or(odd.lanewise(LSHL, 32)).reinterpretAsInts();
   }
 
   private static FloatVector toFloats(IntVector codes, int bits) {

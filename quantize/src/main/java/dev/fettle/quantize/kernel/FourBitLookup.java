@@ -5,8 +5,8 @@ import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import dev.fettle.quantize.FourBitCode;
 import dev.fettle.tensor.Casts;
+import dev.fettle.tensor.kernel.NativeMemory;
 import dev.fettle.tensor.kernel.VectorSupport;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -43,12 +43,7 @@ final class FourBitLookup {
 
   /// Converts the first `blocks` whole blocks.
   static void toBf16(
-      FourBitCode code,
-      MemorySegment packed,
-      float[] absmax,
-      int blockSize,
-      int blocks,
-      MemorySegment out) {
+      FourBitCode code, long packed, float[] absmax, int blockSize, int blocks, long out) {
     float[] exact = levels(code);
     short[] rounded = new short[16];
     for (int block = 0; block < blocks; block++) {
@@ -78,12 +73,7 @@ final class FourBitLookup {
 
   /// Converts the first `blocks` whole blocks.
   static void toF16(
-      FourBitCode code,
-      MemorySegment packed,
-      float[] absmax,
-      int blockSize,
-      int blocks,
-      MemorySegment out) {
+      FourBitCode code, long packed, float[] absmax, int blockSize, int blocks, long out) {
     float[] exact = levels(code);
     int copies = WIDE ? 2 : 1;
     short[] levels = new short[16 * copies];
@@ -98,27 +88,25 @@ final class FourBitLookup {
   /// Each byte is spread over two 16-bit lanes, the high nibble in the lower lane. A table of 32
   /// lanes holds every level twice, so that 2·nibble + anything finds it; one of 16 lanes once.
   /// Higher bits of a lane are ignored because the index wraps around.
-  private static void lookUp(
-      MemorySegment packed, ShortVector table, int block, int blockSize, MemorySegment out) {
+  private static void lookUp(long packed, ShortVector table, int block, int blockSize, long out) {
     int right = WIDE ? 3 : 4;
     int left = WIDE ? 17 : 16;
     long start = (long) block * blockSize;
     for (long i = start; i < start + blockSize; i += 2 * LANES) {
-      ByteVector bytes = ByteVector.fromMemorySegment(BYTES, packed, i / 2, ORDER);
+      ByteVector bytes =
+          ByteVector.fromMemorySegment(BYTES, NativeMemory.ALL, packed + i / 2, ORDER);
       IntVector pairs = (IntVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
       IntVector spread = pairs.lanewise(LSHR, right).or(pairs.lanewise(LSHL, left));
-      spread.reinterpretAsShorts().selectFrom(table).intoMemorySegment(out, 2 * i, ORDER);
+      spread
+          .reinterpretAsShorts()
+          .selectFrom(table)
+          .intoMemorySegment(NativeMemory.ALL, out + 2 * i, ORDER);
     }
   }
 
   /// Converts the first `blocks` whole blocks, sixteen weights at a time.
   static void toF32(
-      FourBitCode code,
-      MemorySegment packed,
-      float[] absmax,
-      int blockSize,
-      int blocks,
-      MemorySegment out) {
+      FourBitCode code, long packed, float[] absmax, int blockSize, int blocks, long out) {
     float[] exact = levels(code);
     for (int block = 0; block < blocks; block++) {
       IntVector low =
@@ -127,12 +115,15 @@ final class FourBitLookup {
           FloatVector.fromArray(FLOATS, exact, WIDE ? 0 : 8).mul(absmax[block]).reinterpretAsInts();
       long start = (long) block * blockSize;
       for (long i = start; i < start + blockSize; i += 16) {
-        ByteVector bytes = ByteVector.fromMemorySegment(BYTES_8, packed, i / 2, ORDER);
+        ByteVector bytes =
+            ByteVector.fromMemorySegment(BYTES_8, NativeMemory.ALL, packed + i / 2, ORDER);
         if (WIDE) {
-          spread(bytes, 0).selectFrom(low).intoMemorySegment(out, 4 * i, ORDER);
+          spread(bytes, 0).selectFrom(low).intoMemorySegment(NativeMemory.ALL, out + 4 * i, ORDER);
         } else {
-          select(spread(bytes, 0), low, high).intoMemorySegment(out, 4 * i, ORDER);
-          select(spread(bytes, 1), low, high).intoMemorySegment(out, 4 * i + 32, ORDER);
+          select(spread(bytes, 0), low, high)
+              .intoMemorySegment(NativeMemory.ALL, out + 4 * i, ORDER);
+          select(spread(bytes, 1), low, high)
+              .intoMemorySegment(NativeMemory.ALL, out + 4 * i + 32, ORDER);
         }
       }
     }

@@ -4,8 +4,8 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import dev.fettle.quantize.FourBitCode;
 import dev.fettle.quantize.Nf4;
+import dev.fettle.tensor.kernel.NativeMemory;
 import dev.fettle.tensor.kernel.VectorSupport;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
@@ -69,18 +69,14 @@ final class FourBitSearch {
 
   /// Converts the first `blocks` whole blocks.
   static void fromBf16(
-      FourBitCode code,
-      MemorySegment weight,
-      int blockSize,
-      int blocks,
-      MemorySegment packed,
-      float[] absmax) {
+      FourBitCode code, long weight, int blockSize, int blocks, long packed, float[] absmax) {
     boolean fp4 = code == FourBitCode.FP4;
     for (int block = 0; block < blocks; block++) {
       long start = (long) block * blockSize;
       IntVector largest = IntVector.zero(INTS);
       for (long i = start; i < start + blockSize; i += 2 * LANES) {
-        IntVector pairs = IntVector.fromMemorySegment(INTS, weight, 2 * i, ORDER);
+        IntVector pairs =
+            IntVector.fromMemorySegment(INTS, NativeMemory.ALL, weight + 2 * i, ORDER);
         largest = largest.max(pairs.lanewise(LSHL, 16).and(0x7FFFFFFF));
         largest = largest.max(pairs.and(0x7FFF0000));
       }
@@ -88,7 +84,8 @@ final class FourBitSearch {
       absmax[block] = scale;
       float reciprocal = 1.0f / Math.max(scale, Nf4.MIN_ABSMAX);
       for (long i = start; i < start + blockSize; i += 2 * LANES) {
-        IntVector pairs = IntVector.fromMemorySegment(INTS, weight, 2 * i, ORDER);
+        IntVector pairs =
+            IntVector.fromMemorySegment(INTS, NativeMemory.ALL, weight + 2 * i, ORDER);
         IntVector even = levels(pairs.lanewise(LSHL, 16), reciprocal, fp4);
         IntVector odd = levels(pairs.and(0xFFFF0000), reciprocal, fp4);
         store(even, odd, packed, i);
@@ -98,12 +95,7 @@ final class FourBitSearch {
 
   /// Converts the first `blocks` whole blocks.
   static void fromF32(
-      FourBitCode code,
-      MemorySegment weight,
-      int blockSize,
-      int blocks,
-      MemorySegment packed,
-      float[] absmax) {
+      FourBitCode code, long weight, int blockSize, int blocks, long packed, float[] absmax) {
     boolean fp4 = code == FourBitCode.FP4;
     IntVector evenLanes = IntVector.fromArray(INTS, EVEN, 0);
     IntVector oddLanes = IntVector.fromArray(INTS, ODD, 0);
@@ -111,15 +103,17 @@ final class FourBitSearch {
       long start = (long) block * blockSize;
       IntVector largest = IntVector.zero(INTS);
       for (long i = start; i < start + blockSize; i += LANES) {
-        IntVector bits = IntVector.fromMemorySegment(INTS, weight, 4 * i, ORDER);
+        IntVector bits = IntVector.fromMemorySegment(INTS, NativeMemory.ALL, weight + 4 * i, ORDER);
         largest = largest.max(bits.and(0x7FFFFFFF));
       }
       float scale = Float.intBitsToFloat(largest.reduceLanes(VectorOperators.MAX));
       absmax[block] = scale;
       float reciprocal = 1.0f / Math.max(scale, Nf4.MIN_ABSMAX);
       for (long i = start; i < start + blockSize; i += 2 * LANES) {
-        IntVector first = IntVector.fromMemorySegment(INTS, weight, 4 * i, ORDER);
-        IntVector second = IntVector.fromMemorySegment(INTS, weight, 4 * (i + LANES), ORDER);
+        IntVector first =
+            IntVector.fromMemorySegment(INTS, NativeMemory.ALL, weight + 4 * i, ORDER);
+        IntVector second =
+            IntVector.fromMemorySegment(INTS, NativeMemory.ALL, weight + 4 * (i + LANES), ORDER);
         IntVector even = levels(gather(evenLanes, first, second), reciprocal, fp4);
         IntVector odd = levels(gather(oddLanes, first, second), reciprocal, fp4);
         store(even, odd, packed, i);
@@ -166,9 +160,9 @@ final class FourBitSearch {
         IntVector.fromArray(INTS, table, 0), IntVector.fromArray(INTS, table, 16));
   }
 
-  private static void store(IntVector even, IntVector odd, MemorySegment packed, long i) {
+  private static void store(IntVector even, IntVector odd, long packed, long i) {
     IntVector pairs = even.lanewise(LSHL, 4).or(odd);
     ((ByteVector) pairs.convertShape(VectorOperators.I2B, BYTES, 0))
-        .intoMemorySegment(packed, i / 2, ORDER);
+        .intoMemorySegment(NativeMemory.ALL, packed + i / 2, ORDER);
   }
 }

@@ -78,8 +78,8 @@ public final class VectorAffineKernels implements AffineKernels {
       int end = Math.min(bound, from + groupSize);
       if (bits == 8) {
         AffineRuns.fromBytes(in, from, end, scales[run], zeros[run], target, to);
-      } else if (32 % bits == 0) {
-        AffineRuns.fromWhole(in, bits, from, end, scales[run], zeros[run], target, to);
+      } else if (bits == 4) {
+        AffineRuns.fromNibbles(in, from, end, scales[run], zeros[run], target, to);
       } else {
         AffineRuns.fromSplit(in, bits, from, end, scales[run], zeros[run], target, to);
       }

@@ -3,8 +3,10 @@ package dev.fettle.quantize.kernel;
 import dev.fettle.quantize.FourBitCode;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.kernel.Kernels;
+import dev.fettle.tensor.kernel.NativeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.util.Arrays;
 
 /// The same bytes as the scalar twin, a vector of weights at a time. Whole blocks and native memory
@@ -23,14 +25,19 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
       DType target,
       MemorySegment out) {
     int blocks = packed.isNative() && out.isNative() ? (int) (count / blockSize) : 0;
+    long whole = (long) blocks * blockSize;
+    long in = blocks == 0 ? 0 : NativeMemory.address(packed, whole / 2);
+    long to = blocks == 0 ? 0 : NativeMemory.address(out, whole * target.bytes());
     switch (target) {
-      case F32 -> FourBitLookup.toF32(code, packed, absmax, blockSize, blocks, out);
-      case BF16 -> FourBitLookup.toBf16(code, packed, absmax, blockSize, blocks, out);
-      case F16 -> FourBitLookup.toF16(code, packed, absmax, blockSize, blocks, out);
+      case F32 -> FourBitLookup.toF32(code, in, absmax, blockSize, blocks, to);
+      case BF16 -> FourBitLookup.toBf16(code, in, absmax, blockSize, blocks, to);
+      case F16 -> FourBitLookup.toF16(code, in, absmax, blockSize, blocks, to);
       case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
           throw new IllegalStateException("weights are float, not " + target);
     }
-    long done = (long) blocks * blockSize;
+    Reference.reachabilityFence(packed);
+    Reference.reachabilityFence(out);
+    long done = whole;
     if (done < count) {
       scalar.dequantizeFourBit(
           code,
@@ -53,14 +60,19 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
       MemorySegment packed,
       float[] absmax) {
     int blocks = packed.isNative() && weight.isNative() ? (int) (count / blockSize) : 0;
+    long whole = (long) blocks * blockSize;
+    long in = blocks == 0 ? 0 : NativeMemory.address(weight, whole * dtype.bytes());
+    long to = blocks == 0 ? 0 : NativeMemory.address(packed, whole / 2);
     switch (dtype) {
-      case F32 -> FourBitSearch.fromF32(code, weight, blockSize, blocks, packed, absmax);
-      case BF16 -> FourBitSearch.fromBf16(code, weight, blockSize, blocks, packed, absmax);
-      case F16 -> fromF16(code, weight, blockSize, blocks, packed, absmax);
+      case F32 -> FourBitSearch.fromF32(code, in, blockSize, blocks, to, absmax);
+      case BF16 -> FourBitSearch.fromBf16(code, in, blockSize, blocks, to, absmax);
+      case F16 -> fromF16(code, weight, blockSize, blocks, to, absmax);
       case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
           throw new IllegalStateException("weights are float, not " + dtype);
     }
-    long done = (long) blocks * blockSize;
+    Reference.reachabilityFence(weight);
+    Reference.reachabilityFence(packed);
+    long done = whole;
     if (done < count) {
       float[] rest = tail(absmax, blocks);
       scalar.quantizeFourBit(
@@ -81,13 +93,14 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
       MemorySegment weight,
       int blockSize,
       int blocks,
-      MemorySegment packed,
+      long packed,
       float[] absmax) {
     long count = (long) blocks * blockSize;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment floats = arena.allocate(4 * count, 64);
       Kernels.casts().f16ToFloat(weight, floats, count);
-      FourBitSearch.fromF32(code, floats, blockSize, blocks, packed, absmax);
+      long address = NativeMemory.address(floats, 4 * count);
+      FourBitSearch.fromF32(code, address, blockSize, blocks, packed, absmax);
     }
   }
 

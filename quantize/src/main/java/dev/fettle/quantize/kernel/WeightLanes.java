@@ -3,7 +3,6 @@ package dev.fettle.quantize.kernel;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
-import dev.fettle.tensor.DType;
 import dev.fettle.tensor.kernel.NativeMemory;
 import dev.fettle.tensor.kernel.VectorSupport;
 import java.nio.ByteOrder;
@@ -23,7 +22,8 @@ final class WeightLanes {
 
   private WeightLanes() {}
 
-  // One method per dtype: a vector that comes out of a branch is an object on the heap.
+  // One small method per dtype: a vector that comes out of a branch, or goes into a method that the
+  // compiler finds too big to inline, is an object on the heap.
 
   static IntVector f32Bits(long weight, long i) {
     return IntVector.fromMemorySegment(INTS, NativeMemory.ALL, weight + 4 * i, ORDER);
@@ -43,15 +43,18 @@ final class WeightLanes {
     return (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
   }
 
+  static void storeF32(FloatVector values, long out, long i) {
+    values.intoMemorySegment(NativeMemory.ALL, out + 4 * i, ORDER);
+  }
+
   /// Rounds to nearest even.
-  static void store(FloatVector values, long out, DType dtype, long i) {
-    switch (dtype) {
-      case F32 -> values.intoMemorySegment(NativeMemory.ALL, out + 4 * i, ORDER);
-      case F16 -> storeShorts(toHalf(values.reinterpretAsInts()), out, i);
-      case BF16 -> storeShorts(toBf16(values), out, i);
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
-          throw new IllegalStateException("weights are float, not " + dtype);
-    }
+  static void storeF16(FloatVector values, long out, long i) {
+    storeShorts(toHalf(values.reinterpretAsInts()), out, i);
+  }
+
+  /// Rounds to nearest even.
+  static void storeBf16(FloatVector values, long out, long i) {
+    storeShorts(toBf16(values), out, i);
   }
 
   private static IntVector toBf16(FloatVector values) {

@@ -9,7 +9,7 @@ import java.util.Arrays;
 /// is at most 2⁻⁸ wide near 1, less than any two decisions of the maps are apart, so that within it
 /// the index changes at most once: the table holds the index at the cell's start and where it
 /// changes. It is made with {@link DynamicMap#nearest}, which is the definition.
-final class NearestTable {
+public final class NearestTable {
   /// Where cells begin: everything below 2⁻²⁴ is nearest to 0 in both maps.
   private static final int LOWEST = 0x3380;
 
@@ -19,7 +19,7 @@ final class NearestTable {
   private final byte[] start = new byte[2 * CELLS];
   private final int[] change = new int[2 * CELLS];
 
-  NearestTable(float[] map) {
+  public NearestTable(float[] map) {
     for (int cell = 0; cell < 2 * CELLS; cell++) {
       int sign = cell < CELLS ? 0 : Integer.MIN_VALUE;
       int low = (cell % CELLS + LOWEST) << 16;
@@ -60,7 +60,7 @@ final class NearestTable {
   }
 
   /// @param bits of a float32 number from −1 to 1
-  byte nearest(int bits) {
+  public byte nearest(int bits) {
     int magnitude = bits & 0x7FFFFFFF;
     int negative = bits >>> 31;
     int cell = Math.max(magnitude >>> 16, LOWEST) - LOWEST + negative * CELLS;
