@@ -85,22 +85,32 @@ public final class BlockData {
   }
 
   /// A layer's weight as stored, float32, in {@link #arena}.
-  ///
-  /// @throws UserException if a weight is not finite
   public HostTensor weight(Linear linear) {
-    String name = linear.path() + ".weight";
-    HostTensor stored = checkpoint.tensor(name);
-    MemorySegment floats = arena.allocate(4 * stored.elements(), 64);
+    return weight(linear, arena);
+  }
+
+  private HostTensor weight(Linear linear, Arena memory) {
+    HostTensor stored = checkpoint.tensor(linear.path() + ".weight");
+    MemorySegment floats = memory.allocate(4 * stored.elements(), 64);
     Casts.toFloat(stored, floats);
-    for (long i = 0; i < stored.elements(); i++) {
-      if (!Float.isFinite(floats.get(HostTensor.F32_LAYOUT, 4 * i))) {
-        long columns = stored.shape().dim(1);
-        throw new UserException(
-            "Tensor '%s' has a NaN or infinity at [%d, %d]; a model cannot be calibrated with it, repair the checkpoint or use --algorithm rtn --nan-policy zero."
-                .formatted(name, i / columns, i % columns));
+    return new HostTensor(DType.F32, stored.shape(), floats);
+  }
+
+  /// @throws UserException naming the first weight of the block that is not finite
+  void requireFiniteWeights() {
+    for (Linear linear : block.linears().values()) {
+      try (Arena own = Arena.ofShared()) {
+        HostTensor weight = weight(linear, own);
+        for (long i = 0; i < weight.elements(); i++) {
+          if (!Float.isFinite(weight.data().get(HostTensor.F32_LAYOUT, 4 * i))) {
+            long columns = weight.shape().dim(1);
+            throw new UserException(
+                "Tensor '%s.weight' has a NaN or infinity at [%d, %d]; a model cannot be calibrated with it, repair the checkpoint or use --algorithm rtn --nan-policy zero."
+                    .formatted(linear.path(), i / columns, i % columns));
+          }
+        }
       }
     }
-    return new HostTensor(DType.F32, stored.shape(), floats);
   }
 
   /// Puts a quantized weight in the place of the exact one.

@@ -182,6 +182,7 @@ public final class BlockwiseQuantizer {
       throws IOException {
     BlockData data =
         new BlockData(passes.block, model.checkpoint(), schemes, arena, passes::discard, listener);
+    data.requireFiniteWeights();
     try (Scope scope = Scope.open()) {
       if (algorithm.quantizedOutputs()) {
         BlockResult result = algorithm.quantize(data);

@@ -46,21 +46,21 @@ final class WorkFolder {
   static WorkFolder open(Path output, SequencedMap<String, String> run, boolean resume) {
     Path folder = beside(output);
     Path record = folder.resolve(RUN);
-    if (Files.exists(record)) {
-      if (!resume) {
-        throw new UserException(
-            "%s holds the finished blocks of an earlier run; go on with --resume, or remove it."
-                .formatted(folder));
-      }
+    int finished = 0;
+    while (Files.isDirectory(block(folder, finished))) {
+      finished++;
+    }
+    if (finished > 0 && !resume) {
+      throw new UserException(
+          "%s holds the finished blocks of an earlier run; go on with --resume, or remove it."
+              .formatted(folder));
+    }
+    if (finished > 0) {
       requireSame(run, Json.read(record), folder);
     } else {
       ObjectNode json = Json.object();
       run.forEach(json::put);
       AtomicFiles.writeString(record, Json.pretty(json));
-    }
-    int finished = 0;
-    while (Files.isDirectory(block(folder, finished))) {
-      finished++;
     }
     return new WorkFolder(folder, finished);
   }

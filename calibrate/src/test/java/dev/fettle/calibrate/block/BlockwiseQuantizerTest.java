@@ -12,16 +12,24 @@ import dev.fettle.calibrate.awq.Awq;
 import dev.fettle.calibrate.awq.AwqOptions;
 import dev.fettle.calibrate.gptq.Gptq;
 import dev.fettle.calibrate.gptq.GptqOptions;
+import dev.fettle.calibrate.smoothquant.SmoothQuant;
+import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.FileHash;
+import dev.fettle.checkpoint.TensorInfo;
+import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.CheckpointQuantizer;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.Scheme;
+import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.UserException;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -124,6 +132,32 @@ class BlockwiseQuantizerTest {
     }
   }
 
+  /// Outliers of the inputs leave 8-bit tokens few steps for the rest (arXiv:2211.10438, section
+  /// 3); LLM.int8 keeps their columns in 16 bits, SmoothQuant takes them away.
+  @Test
+  void smoothQuantBeatsPlainEightBitsWhereThereAreOutliers() throws IOException {
+    Path model = folder.resolve("outliers");
+    OutlierModel.write(Comparison.embeddedModel(), model, OutlierModel.defaults());
+    ActivationQuantization tokens = ActivationQuantization.parse("int8:sym:token");
+    QuantizeOptions eightBits =
+        QuantizeOptions.of(Scheme.parse("int8:sym:channel")).withActivations(tokens, Map.of());
+    Path plain = folder.resolve("plain");
+    CheckpointQuantizer.quantize(model, plain, eightBits, tensor -> {});
+    Path outlierColumns = folder.resolve("llm.int8");
+    CheckpointQuantizer.quantize(
+        model, outlierColumns, QuantizeOptions.of(new Scheme.LlmInt8()), tensor -> {});
+    Path smooth = folder.resolve("smooth");
+    BlockwiseQuantizer.run(
+        new BlockwiseQuantizer.Request(model, smooth, TEXT, eightBits, null, false),
+        new SmoothQuant(SmoothQuant.DEFAULT_ALPHA, tokens),
+        BlockListener.none());
+    try (Comparison comparison = new Comparison(model)) {
+      double divergence = comparison.divergence(plain);
+      assertThat(comparison.divergence(smooth)).isLessThan(0.1 * divergence);
+      assertThat(comparison.divergence(outlierColumns)).isLessThan(0.5 * divergence);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"gptq", "awq"})
   void aRunThatWasStoppedEndsWithTheSameBytes(String name) throws IOException {
@@ -216,6 +250,33 @@ class BlockwiseQuantizerTest {
         .hasMessageContaining("513");
     assertThat(folder.resolve("out")).doesNotExist();
     assertThat(folder.resolve("out.blocks")).doesNotExist();
+  }
+
+  @Test
+  void aWeightThatIsNotFiniteIsNamed() throws IOException {
+    Path model = folder.resolve("nan");
+    String broken = "model.layers.1.mlp.up_proj.weight";
+    try (CheckpointFolder source = CheckpointFolder.open(Comparison.embeddedModel())) {
+      List<TensorInfo> plan = new ArrayList<>(source.infos().values());
+      try (CheckpointWriter writer =
+          CheckpointWriter.create(model, source.configJson(), plan, source.companionFiles())) {
+        for (TensorInfo info : plan) {
+          byte[] bytes = source.tensor(info.name()).data().toArray(ValueLayout.JAVA_BYTE);
+          if (info.name().equals(broken)) {
+            bytes[2 * (3 * 256 + 7)] = (byte) 0xC0; // bfloat16 NaN at [3, 7]
+            bytes[2 * (3 * 256 + 7) + 1] = 0x7F;
+          }
+          writer.write(info.name(), HostTensor.of(bytes, info.dtype(), info.shape().toArray()));
+        }
+        writer.commit();
+      }
+    }
+    assertThatThrownBy(
+            () -> run(model, "int4:sym:group=64", new Awq(new AwqOptions(1, false)), "out", false))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining(broken)
+        .hasMessageContaining("[3, 7]");
+    assertThat(folder.resolve("out")).doesNotExist();
   }
 
   /// Every file with a checksum of its bytes.
