@@ -38,6 +38,13 @@ final class ActivationOptions {
               + " percentile:99.99, entropy or mse (default: min-max).")
   String observer = "min-max";
 
+  /// What `--activations` names, or null.
+  ///
+  /// @throws UserException if it is no scheme for activations
+  @Nullable ActivationQuantization wanted() {
+    return activations == null ? null : ActivationQuantization.parse(activations);
+  }
+
   /// @param model the folder to be quantized
   /// @throws UserException if fixed parameters are wanted and there are no statistics of this model
   QuantizeOptions apply(QuantizeOptions options, Path model) {

@@ -21,9 +21,9 @@ final class CalibrationDataOptions {
   int seqLength = 512;
 
   @Option(
-      names = "--samples",
+      names = {"--samples", "--calibration-samples"},
       paramLabel = "N",
-      description = "Only the first N samples (default: all).")
+      description = "Only the first N samples (default: all; 128 with --algorithm).")
   int samples;
 
   @Option(

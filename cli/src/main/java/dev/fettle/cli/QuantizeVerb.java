@@ -1,5 +1,8 @@
 package dev.fettle.cli;
 
+import dev.fettle.calibrate.block.BlockAlgorithm;
+import dev.fettle.calibrate.block.BlockwiseQuantizer;
+import dev.fettle.calibrate.block.BlockwiseReport;
 import dev.fettle.calibrate.budget.BudgetPlan;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.quantize.CheckpointQuantizer;
@@ -70,6 +73,8 @@ final class QuantizeVerb extends Verb {
 
   @Mixin CalibrationDataOptions calibration = new CalibrationDataOptions();
 
+  @Mixin AlgorithmOptions algorithms = new AlgorithmOptions();
+
   @Option(
       names = "--nan-policy",
       paramLabel = "POLICY",
@@ -94,35 +99,32 @@ final class QuantizeVerb extends Verb {
     page.wanted(); // before the work
     WeightQuantizer quantizer = new ObservedWeights(Observer.parse(weightObserver));
     @Nullable BudgetPlan plan = budget.budget == null ? null : plan(console, quantizer);
+    QuantizeOptions plain =
+        new QuantizeOptions(
+                plan == null ? scheme() : plan.schemes().firstEntry().getValue(),
+                computeDtype(),
+                skipModules)
+            .withModuleSchemes(plan == null ? Map.of() : plan.schemes())
+            .withNanPolicy(NanPolicy.parse(nanPolicy));
     QuantizeOptions options =
-        activations.apply(
-            new QuantizeOptions(
-                    plan == null ? scheme() : plan.schemes().firstEntry().getValue(),
-                    computeDtype(),
-                    skipModules)
-                .withModuleSchemes(plan == null ? Map.of() : plan.schemes())
-                .withNanPolicy(NanPolicy.parse(nanPolicy)),
-            model);
+        algorithms.calibratesActivations(activations)
+            ? plain.withActivations(activations.wanted(), Map.of())
+            : activations.apply(plain, model);
+    @Nullable BlockAlgorithm algorithm = algorithms.algorithm(options.activations());
     if (plan != null) {
       BudgetAnswer.print(plan, console.out());
     }
-    QuantizeReport report;
     WeightRecorder recorder = new WeightRecorder(quantizer);
-    try (ProgressLine progress = new ProgressLine(console, "quantizing tensor", 0)) {
-      int[] done = {0};
-      report =
-          CheckpointQuantizer.quantize(
-              model,
-              output,
-              options,
-              page.wanted() ? recorder : quantizer,
-              TensorTransform.none(),
-              tensor -> {
-                console.stop().check();
-                progress.update(++done[0], tensor.name());
-              });
-    }
+    @Nullable BlockwiseReport layers =
+        algorithm == null ? null : blockwise(console, options, algorithm);
+    QuantizeReport report =
+        layers == null
+            ? roundToNearest(console, options, page.wanted() ? recorder : quantizer)
+            : layers.folder();
     writeRunFile(output.resolve(RunFile.NAME));
+    if (layers != null) {
+      BlockwiseAnswer.print(layers, console.out());
+    }
     QuantizeAnswer.print(report, console.out());
     if (page.wanted()) {
       page.write(
@@ -131,10 +133,56 @@ final class QuantizeVerb extends Verb {
     }
     ObjectNode json =
         QuantizeAnswer.json(report).put("model", model.toString()).put("output", output.toString());
+    if (layers != null) {
+      BlockwiseAnswer.add(json, algorithms.algorithm, layers);
+    }
     if (plan != null) {
       json.set("budget", BudgetAnswer.json(plan));
     }
     return Answer.of(json);
+  }
+
+  private QuantizeReport roundToNearest(
+      Console console, QuantizeOptions options, WeightQuantizer quantizer) {
+    try (ProgressLine progress = new ProgressLine(console, "quantizing tensor", 0)) {
+      int[] done = {0};
+      return CheckpointQuantizer.quantize(
+          model,
+          output,
+          options,
+          quantizer,
+          TensorTransform.none(),
+          tensor -> {
+            console.stop().check();
+            progress.update(++done[0], tensor.name());
+          });
+    }
+  }
+
+  private BlockwiseReport blockwise(
+      Console console, QuantizeOptions options, BlockAlgorithm algorithm) {
+    if (calibration.data == null) {
+      throw usage("--algorithm " + algorithms.algorithm + " looks at a text; give --data");
+    }
+    if (!weightObserver.equals("min-max")) {
+      throw usage("--weight-observer is for --algorithm rtn; the others choose ranges themselves");
+    }
+    if (page.wanted()) {
+      throw usage("--report is for --algorithm rtn; compare the folders with evaluate --compare");
+    }
+    CheckpointWriter.checkTarget(output, false);
+    try (BlockProgress progress = new BlockProgress(console)) {
+      return BlockwiseQuantizer.run(
+          new BlockwiseQuantizer.Request(
+              model,
+              output,
+              algorithms.text(model, calibration.data, calibration.limits()),
+              options,
+              computeDtype(),
+              algorithms.resume),
+          algorithm,
+          progress);
+    }
   }
 
   private Scheme scheme() {
