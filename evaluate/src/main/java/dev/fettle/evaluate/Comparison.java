@@ -149,6 +149,11 @@ public final class Comparison {
         pass.window(Arrays.copyOfRange(ids, i * seqLength, to));
         progress.windows(candidate, i + 1, windows);
       }
+      if (!Double.isFinite(pass.model().kl().mean())) {
+        throw new UserException(
+            "%s or the reference predicts NaN or infinity on this text, so they cannot be compared; look for such weights with --nan-policy refuse."
+                .formatted(candidate.name()));
+      }
       return pass;
     }
   }

@@ -155,6 +155,23 @@ class ComparisonTest {
         .hasMessageContaining("512 positions");
   }
 
+  @Test
+  void aModelThatPredictsNanIsNamed() throws IOException {
+    Path broken = Files.createDirectory(folder.resolve("broken"));
+    for (String name : List.of("config.json", "tokenizer.json", "model.safetensors")) {
+      Files.copy(MODEL.resolve(name), broken.resolve(name));
+    }
+    Path weights = broken.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    bytes[bytes.length - 1] = 0x7F; // the last weight, float32
+    bytes[bytes.length - 2] = (byte) 0xFF;
+    Files.write(weights, bytes);
+    assertThatThrownBy(() -> compare(List.of(MODEL, broken)))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining(broken.toString())
+        .hasMessageContaining("predicts NaN");
+  }
+
   private List<Comparison.Row> compare(List<Path> models) {
     return Comparison.run(
         models.stream().map(model -> new Candidate(model, null)).toList(),
