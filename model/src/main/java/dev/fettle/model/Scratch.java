@@ -59,19 +59,20 @@ final class Scratch implements AutoCloseable {
       case Weight.Dense dense -> x.linear(materialize(dense));
       case Weight.Trained trained -> x.linear(materialize(trained));
       case Weight.FakeQuantized fake -> x.linear(materialize(fake));
-      case Weight.Quantized quantized ->
-          x.size(0) <= FEW_ROWS
-              ? multiplyPacked(x, quantized.value())
-              : x.linear(materialize(quantized));
+      case Weight.Quantized quantized -> multiplyQuantized(x, quantized);
     };
   }
 
-  /// For few rows reading the weight is what costs, so it is read as it is packed.
-  private Tensor multiplyPacked(Tensor x, QuantizedTensor weight) {
+  /// For few rows reading the weight is what costs, so it is read as it is packed where it can be.
+  private Tensor multiplyQuantized(Tensor x, Weight.Quantized weight) {
+    MatVec packed = new MatVec(weight.value(), dtype);
+    if (x.size(0) > FEW_ROWS || !packed.readsPacked()) {
+      return x.linear(materialize(weight));
+    }
     int rows = Math.toIntExact(x.size(0));
-    int outputs = Math.toIntExact(weight.shape().dim(0));
+    int outputs = Math.toIntExact(weight.out());
     float[] y = new float[rows * outputs];
-    new MatVec(weight, dtype).multiply(x.toFloats(), rows, y);
+    packed.multiply(x.toFloats(), rows, y);
     try (Scope scope = Scope.open()) {
       return scope.keep(Tensors.of(y, rows, outputs).to(dtype));
     }

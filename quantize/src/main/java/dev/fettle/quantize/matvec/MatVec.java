@@ -31,6 +31,11 @@ public final class MatVec {
     this.columns = Math.toIntExact(weight.shape().dim(1));
   }
 
+  /// Whether the weight is multiplied as it is packed, which is when this is the faster way.
+  public boolean readsPacked() {
+    return weight instanceof AffineTensor affine && fits(affine);
+  }
+
   /// @param x `[rows, in]`
   /// @param y `[rows, out]`, receives the product
   public void multiply(float[] x, int rows, float[] y) {
