@@ -17,8 +17,10 @@ import dev.fettle.quantize.observe.ObservedWeights;
 import dev.fettle.quantize.observe.Observer;
 import dev.fettle.tensor.DType;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -114,19 +116,24 @@ final class QuantizeVerb extends Verb {
     if (plan != null) {
       BudgetAnswer.print(plan, console.out());
     }
-    WeightRecorder recorder = new WeightRecorder(quantizer);
+    List<WeightRecorder> recorders = new ArrayList<>();
+    UnaryOperator<WeightQuantizer> recorded =
+        page.wanted() ? inner -> recorder(inner, recorders) : UnaryOperator.identity();
     @Nullable BlockwiseReport layers =
-        algorithm == null ? null : blockwise(console, options, algorithm);
+        algorithm == null ? null : blockwise(console, options, algorithm, recorded);
     QuantizeReport report =
         layers == null
-            ? roundToNearest(console, options, page.wanted() ? recorder : quantizer)
+            ? roundToNearest(console, options, recorded.apply(quantizer))
             : layers.folder();
     writeRunFile(output.resolve(RunFile.NAME));
     if (layers != null) {
       BlockwiseAnswer.print(layers, console.out());
     }
     QuantizeAnswer.print(report, console.out());
-    if (page.wanted()) {
+    for (WeightRecorder recorder : recorders) {
+      if (layers != null) {
+        layers.layers().forEach(layer -> recorder.took(layer.name(), layer.seconds()));
+      }
       page.write(
           BudgetAnswer.on(QuantizePage.of(model.toString(), report, recorder.details()), plan),
           console.out());
@@ -140,6 +147,12 @@ final class QuantizeVerb extends Verb {
       json.set("budget", BudgetAnswer.json(plan));
     }
     return Answer.of(json);
+  }
+
+  private static WeightRecorder recorder(WeightQuantizer inner, List<WeightRecorder> recorders) {
+    WeightRecorder recorder = new WeightRecorder(inner);
+    recorders.add(recorder);
+    return recorder;
   }
 
   private QuantizeReport roundToNearest(
@@ -160,15 +173,15 @@ final class QuantizeVerb extends Verb {
   }
 
   private BlockwiseReport blockwise(
-      Console console, QuantizeOptions options, BlockAlgorithm algorithm) {
+      Console console,
+      QuantizeOptions options,
+      BlockAlgorithm algorithm,
+      UnaryOperator<WeightQuantizer> recorded) {
     if (calibration.data == null) {
       throw usage("--algorithm " + algorithms.algorithm + " looks at a text; give --data");
     }
     if (!weightObserver.equals("min-max")) {
       throw usage("--weight-observer is for --algorithm rtn; the others choose ranges themselves");
-    }
-    if (page.wanted()) {
-      throw usage("--report is for --algorithm rtn; compare the folders with evaluate --compare");
     }
     CheckpointWriter.checkTarget(output, false);
     try (BlockProgress progress = new BlockProgress(console)) {
@@ -181,7 +194,8 @@ final class QuantizeVerb extends Verb {
               computeDtype(),
               algorithms.resume),
           algorithm,
-          progress);
+          progress,
+          recorded);
     }
   }
 

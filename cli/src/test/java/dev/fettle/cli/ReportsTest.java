@@ -59,6 +59,16 @@ class ReportsTest {
           .isIn(mlp ? List.of(64L * 172) : List.of(64L * 64, 64L * 32));
     }
 
+    Path gptq = folder.resolve("gptq.html");
+    quantize(
+        "int3:sym:channel",
+        "--algorithm=gptq",
+        "--data=" + TEXT,
+        "--max-tokens=512",
+        "--seq-length=64",
+        "--report=" + gptq);
+    assertThat(report(gptq).get("sections").get(2).get("rows")).hasSize(35);
+
     Path compared = folder.resolve("compare.html");
     List<String> args =
         List.of(

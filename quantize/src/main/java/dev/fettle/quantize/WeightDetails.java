@@ -51,6 +51,11 @@ public record WeightDetails(
     after = List.copyOf(after);
   }
 
+  WeightDetails withSeconds(double taken) {
+    return new WeightDetails(
+        module, count, mean, deviation, kurtosis, outliers, limit, before, after, taken);
+  }
+
   /// `Σ w²`, the energy of the weights.
   public double sumOfSquares() {
     return count * (deviation * deviation + mean * mean);

@@ -12,6 +12,7 @@ import dev.fettle.model.LoadOptions;
 import dev.fettle.model.LoadedBlock;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.Scheme;
+import dev.fettle.quantize.WeightQuantizer;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import java.io.IOException;
@@ -24,6 +25,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /// Quantizes a model folder into another one block by block.
@@ -64,10 +66,20 @@ public final class BlockwiseQuantizer {
   ///   written; the work folder stays, so that the run can be resumed
   public static BlockwiseReport run(
       Request request, BlockAlgorithm algorithm, BlockListener listener) {
-    return new BlockwiseQuantizer(request, listener).run(algorithm);
+    return run(request, algorithm, listener, UnaryOperator.identity());
   }
 
-  private BlockwiseReport run(BlockAlgorithm algorithm) {
+  /// As the other `run`; the finished weights go into the folder through `around`, which may look
+  /// at them, as [dev.fettle.quantize.WeightRecorder] does.
+  public static BlockwiseReport run(
+      Request request,
+      BlockAlgorithm algorithm,
+      BlockListener listener,
+      UnaryOperator<WeightQuantizer> around) {
+    return new BlockwiseQuantizer(request, listener).run(algorithm, around);
+  }
+
+  private BlockwiseReport run(BlockAlgorithm algorithm, UnaryOperator<WeightQuantizer> around) {
     long start = System.nanoTime();
     CheckpointWriter.checkTarget(request.output(), request.options().overwrite());
     LoadOptions load = LoadOptions.defaults().withComputeDtype(request.computeDtype());
@@ -82,7 +94,7 @@ public final class BlockwiseQuantizer {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return new FolderAssembly(request, schemes, work).write(start);
+    return new FolderAssembly(request, schemes, work).write(start, around);
   }
 
   private void requireUnquantized(BlockRunner model) {

@@ -7,6 +7,7 @@ import dev.fettle.quantize.CheckpointQuantizer;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.QuantizeReport;
 import dev.fettle.quantize.Scheme;
+import dev.fettle.quantize.WeightQuantizer;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /// Writes the finished blocks as a model folder.
@@ -33,7 +35,8 @@ final class FolderAssembly {
   }
 
   /// @param start {@link System#nanoTime} when the run began
-  BlockwiseReport write(long start) {
+  /// @param around sees each weight and what became of it
+  BlockwiseReport write(long start, UnaryOperator<WeightQuantizer> around) {
     try {
       for (int i = 0; i < work.finished(); i++) {
         blocks.add(work.stored(i, schemes));
@@ -43,7 +46,7 @@ final class FolderAssembly {
               request.model(),
               request.output(),
               options(),
-              this::weight,
+              around.apply(this::weight),
               this::transform,
               tensor -> {});
       List<LayerReport> layers = work.reports();
