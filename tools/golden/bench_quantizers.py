@@ -2,7 +2,8 @@
 
 bitsandbytes' NF4 (its CPU kernels, PyTorch threads) and, with --ggml, ggml's reference quantizers and dequantizers (what
 llama-quantize runs, without reading and writing files) on as many threads as there are processors. Weights are normal;
-the shape is TinyLlama's widest, the same as QuantizeTable's. A figure is the median of the rounds.
+the shape is TinyLlama's widest, the same as QuantizeTable's. A figure is the median of the rounds. On a busy machine,
+--cpu measures one thread's processor time, as QuantizeTable's `cpu` does.
 """
 
 import argparse
@@ -23,13 +24,17 @@ ROWS, COLUMNS = 5632, 2048
 ROUNDS = 5
 
 
+clock = time.perf_counter
+threads = os.cpu_count()
+
+
 def median_seconds(work):
     work()
     seconds = []
     for _ in range(ROUNDS):
-        start = time.perf_counter()
+        start = clock()
         work()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(clock() - start)
     return statistics.median(seconds)
 
 
@@ -51,7 +56,6 @@ def bench_bitsandbytes():
 def bench_ggml(path):
     library = ctypes.CDLL(str(path))
     weight = (numpy.random.default_rng(1).standard_normal((ROWS, COLUMNS)) * 0.02).astype(numpy.float32)
-    threads = os.cpu_count()
     bounds = [ROWS * t // threads for t in range(threads + 1)]
     with ThreadPoolExecutor(threads) as pool:
         for name in ("Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K"):
@@ -77,8 +81,13 @@ def bench_ggml(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ggml", type=Path, help="libggml-base.so, as for make_ggml.py")
+    parser.add_argument("--cpu", action="store_true", help="processor time of one thread instead of time on the clock")
     arguments = parser.parse_args()
-    print(f"{os.cpu_count()} processors, torch {torch.__version__} with {torch.get_num_threads()} threads, {ROUNDS} rounds")
+    if arguments.cpu:
+        global clock, threads
+        clock, threads = time.process_time, 1
+        torch.set_num_threads(1)
+    print(f"{'processor time, ' if arguments.cpu else ''}{threads} threads, torch {torch.__version__} with {torch.get_num_threads()} threads, {ROUNDS} rounds")
     bench_bitsandbytes()
     if arguments.ggml:
         bench_ggml(arguments.ggml)

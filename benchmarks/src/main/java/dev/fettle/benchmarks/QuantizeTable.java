@@ -11,6 +11,7 @@ import dev.fettle.tensor.Shape;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -25,7 +26,11 @@ import java.util.Random;
 /// `±` is half the distance of the quartiles, of the median. Before it is timed, every format's
 /// error is checked.
 ///
-/// Arguments: the formats, or none for all.
+/// On a busy machine, `cpu` as first argument counts the processor time of one thread instead of
+/// the time on the clock; start Java with `-XX:ActiveProcessorCount=1` then, so that there is only
+/// one.
+///
+/// Arguments: `cpu` or not, then the formats, or none for all.
 public final class QuantizeTable {
   private static final int ROWS = 5632;
   private static final int COLUMNS = 2048;
@@ -79,12 +84,17 @@ public final class QuantizeTable {
     void run(int turn);
   }
 
+  private final boolean cpu;
   private final HostTensor[] weights = new HostTensor[TENSORS];
   private final QuantizedTensor[] quantized = new QuantizedTensor[TENSORS];
   private final MemorySegment[] results = new MemorySegment[TENSORS];
   private final MemorySegment out;
 
-  private QuantizeTable(Arena arena) {
+  private QuantizeTable(Arena arena, boolean cpu) {
+    if (cpu && Runtime.getRuntime().availableProcessors() != 1) {
+      throw new IllegalArgumentException("cpu needs -XX:ActiveProcessorCount=1");
+    }
+    this.cpu = cpu;
     this.out = arena.allocate(2L * WEIGHTS, 64);
     float[] values = new float[WEIGHTS];
     Random random = new Random(1);
@@ -101,14 +111,16 @@ public final class QuantizeTable {
 
   /// Prints the table to standard output.
   public static void main(String[] args) {
-    List<String> wanted = Arrays.asList(args);
+    boolean cpu = args.length > 0 && args[0].equals("cpu");
+    List<String> wanted = Arrays.asList(args).subList(cpu ? 1 : 0, args.length);
     try (Arena arena = Arena.ofShared()) {
-      QuantizeTable table = new QuantizeTable(arena);
+      QuantizeTable table = new QuantizeTable(arena, cpu);
       System.out.printf(
           Locale.ROOT,
-          "%s, %d processors, Java %s; %d tensors of %d x %d bfloat16 in turn, %d rounds%n%n",
+          "%s, %d processors, %s, Java %s; %d tensors of %d x %d bfloat16 in turn, %d rounds%n%n",
           System.getProperty("os.arch"),
           Runtime.getRuntime().availableProcessors(),
+          cpu ? "processor time" : "time on the clock",
           Runtime.version(),
           TENSORS,
           ROWS,
@@ -184,7 +196,7 @@ public final class QuantizeTable {
     quantized[turn] = Quantizer.quantize("weight", weights[turn], scheme, there);
   }
 
-  private static Timing time(Work work) {
+  private Timing time(Work work) {
     int turn = 0;
     for (long begin = System.nanoTime(); System.nanoTime() - begin < WARM_UP_NANOS; ) {
       work.run(turn++ % TENSORS);
@@ -194,13 +206,17 @@ public final class QuantizeTable {
     }
     double[] seconds = new double[ROUNDS];
     for (int i = 0; i < ROUNDS; i++) {
-      long start = System.nanoTime();
+      long start = nanos();
       work.run(turn++ % TENSORS);
-      seconds[i] = (System.nanoTime() - start) / 1e9;
+      seconds[i] = (nanos() - start) / 1e9;
     }
     Arrays.sort(seconds);
     double median = seconds[ROUNDS / 2];
     double quartiles = seconds[ROUNDS * 3 / 4] - seconds[ROUNDS / 4];
     return new Timing(median, quartiles / 2 / median);
+  }
+
+  private long nanos() {
+    return cpu ? ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() : System.nanoTime();
   }
 }

@@ -48,8 +48,7 @@ class IntegerModelsTest {
         "8");
     String dynamic = quantized("dynamic", "int8:sym:channel", "int8:sym:token");
     String symmetric =
-        quantized(
-            "symmetric", "int8:sym:channel", "int8:sym:tensor", "--statistics", statistics);
+        quantized("symmetric", "int8:sym:channel", "int8:sym:tensor", "--statistics", statistics);
     String asymmetric =
         quantized(
             "asymmetric",

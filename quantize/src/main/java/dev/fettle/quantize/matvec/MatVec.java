@@ -112,8 +112,7 @@ public final class MatVec {
     }
   }
 
-  private void multiplyUnpacked(
-      float[] x, int rows, float[] y, int outputs, long from, long to) {
+  private void multiplyUnpacked(float[] x, int rows, float[] y, int outputs, long from, long to) {
     MatVecKernels kernels = MatVecKernels.get();
     long some = Math.max(1, CACHED / Math.max(1, columns));
     long rowBytes = (long) columns * dtype.bytes();

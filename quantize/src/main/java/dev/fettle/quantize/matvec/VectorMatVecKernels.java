@@ -14,8 +14,8 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// A vector of weights at a time, summed in lanes. Heap segments, and groups that are no multiple of
-/// a vector, go to the scalar twin.
+/// A vector of weights at a time, summed in lanes. Heap segments, and groups that are no multiple
+/// of a vector, go to the scalar twin.
 public final class VectorMatVecKernels implements MatVecKernels {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final VectorSpecies<Float> FLOATS = VectorSupport.FLOATS;
@@ -68,9 +68,7 @@ public final class VectorMatVecKernels implements MatVecKernels {
     int k = 0;
     for (; k + LANES < bound; k += 2 * LANES) {
       even = halves(weights, k).fma(FloatVector.fromArray(FLOATS, x, from + k), even);
-      odd =
-          halves(weights, k + LANES)
-              .fma(FloatVector.fromArray(FLOATS, x, from + k + LANES), odd);
+      odd = halves(weights, k + LANES).fma(FloatVector.fromArray(FLOATS, x, from + k + LANES), odd);
     }
     if (k < bound) {
       even = halves(weights, k).fma(FloatVector.fromArray(FLOATS, x, from + k), even);
@@ -152,8 +150,7 @@ public final class VectorMatVecKernels implements MatVecKernels {
       int end = (group + 1) * groupSize / 2;
       for (int pair = group * groupSize / 2; pair < end; pair += LANES) {
         ByteVector bytes = ByteVector.fromMemorySegment(BYTES, codes, pair, ORDER);
-        IntVector both =
-            (IntVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
+        IntVector both = (IntVector) bytes.convertShape(VectorOperators.ZERO_EXTEND_B2I, INTS, 0);
         even =
             numbers(both.and(0xF))
                 .sub(zero)

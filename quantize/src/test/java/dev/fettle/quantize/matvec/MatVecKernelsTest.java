@@ -75,8 +75,7 @@ class MatVecKernelsTest {
     for (int count : new int[] {0, 1, 15, 16, 33, 4099}) {
       float[] weights = normal(count, random);
       MemorySegment segment = arena.allocate((long) count * dtype.bytes());
-      dev.fettle.tensor.Casts.fromFloat(
-          MemorySegment.ofArray(weights), count, dtype, segment);
+      dev.fettle.tensor.Casts.fromFloat(MemorySegment.ofArray(weights), count, dtype, segment);
       float[] x = normal(count + 2, random);
       assertThat(vector.dot(segment, dtype, x, 2, count))
           .isCloseTo(scalar.dot(segment, dtype, x, 2, count), within(tolerance(count, 5 * 5)));
