@@ -66,8 +66,7 @@ public final class OptimizerStep {
     }
   }
 
-  private static void report(
-      OptimizerKind kind, long parameters, long stateBytes, double[] times) {
+  private static void report(OptimizerKind kind, long parameters, long stateBytes, double[] times) {
     Arrays.sort(times);
     System.out.printf(
         Locale.ROOT,

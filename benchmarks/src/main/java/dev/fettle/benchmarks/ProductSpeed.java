@@ -22,9 +22,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.IntFunction;
 
-/// Time of one linear layer of TinyLlama's widest shape, 5632 × 2048, in bfloat16, on packed weights
-/// and on integers, for one row (decoding) and for many (prompts, training). Sixteen weights are
-/// taken in turn, so that they come from memory and not from a cache.
+/// Time of one linear layer of TinyLlama's widest shape, 5632 × 2048, in bfloat16, on packed
+/// weights and on integers, for one row (decoding) and for many (prompts, training). Sixteen
+/// weights are taken in turn, so that they come from memory and not from a cache.
 ///
 /// Arguments: the numbers of rows. Every result is compared with the float32 product.
 public final class ProductSpeed {
@@ -97,12 +97,7 @@ public final class ProductSpeed {
   }
 
   private static void integers(
-      String text,
-      List<QuantizedTensor> packed,
-      double bytes,
-      int rows,
-      Tensor exact,
-      Tensor x) {
+      String text, List<QuantizedTensor> packed, double bytes, int rows, Tensor exact, Tensor x) {
     if (packed.getFirst() instanceof AffineTensor) {
       AffineGrid grid = new AffineGrid(8, true, Symmetry.SYMMETRIC);
       List<AffineIntegerLinear> products =
