@@ -40,7 +40,7 @@ class TrainingOptionsTest {
         .hasMessage("Unknown lr-scheduler 'polynomial'; choose constant, linear or cosine.");
     assertThatThrownBy(() -> TrainingMethod.parse("dora"))
         .isInstanceOf(UserException.class)
-        .hasMessage("Unknown method 'dora'; choose full, lora or qlora.");
+        .hasMessage("Unknown method 'dora'; choose full, lora, qlora, qat or qat-lora.");
   }
 
   /// The defaults of transformers' `TrainingArguments`, but for those the Javadoc names.
