@@ -51,7 +51,7 @@ public final class PtqAgainstQat {
       List.of("int8:sym:channel", "int4:sym:group=32", "int3:sym:group=32", "int3:sym:channel");
   private static final int LENGTH = 128;
   private static final int BATCH = 8;
-  private static final double LEARNING_RATE = 5e-4;
+  private static final double LEARNING_RATE = 1e-4;
   private static final int HELD_OUT_TOKENS = 16_384;
   private static final int WORLD_CHARACTERS = 3_000_000;
 

@@ -114,6 +114,7 @@ public final class Finetune {
     if (qat == null) {
       return train(model, adapter, data, null);
     }
+    qat.checkSteps(request.options().totalSteps(data.train().size()));
     try (CheckpointFolder source = CheckpointFolder.open(request.model());
         QuantizationAware rounding = new QuantizationAware(model, source, qat)) {
       return train(model, adapter, data, rounding);

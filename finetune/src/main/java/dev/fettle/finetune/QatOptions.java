@@ -77,6 +77,15 @@ public record QatOptions(
     return new QatOptions(scheme, null, false, 0, 0, List.of());
   }
 
+  /// @throws UserException if a run of so many steps ends before rounding begins
+  void checkSteps(int totalSteps) {
+    if (startStep >= totalSteps) {
+      throw new UserException(
+          "--qat-start-step %d leaves none of the %d steps for training with rounding; lower it or train longer."
+              .formatted(startStep, totalSteps));
+    }
+  }
+
   boolean skips(String module) {
     return skipModules.stream()
         .anyMatch(skip -> module.equals(skip) || module.endsWith("." + skip));

@@ -149,6 +149,44 @@ class QuantizationAwareTest {
     assertThat(qat.losses().get(3)).isNotEqualTo(full.losses().get(3));
   }
 
+  /// The range of the inputs is observed from the first step on, so that the model can be validated
+  /// and written before rounding begins.
+  @Test
+  void inputsAreObservedBeforeRoundingBegins() {
+    QatOptions late =
+        new QatOptions(
+            Scheme.parse("int8:sym:channel"),
+            ActivationQuantization.parse("uint8:asym:tensor"),
+            false,
+            4,
+            0,
+            List.of());
+    RunRecord record =
+        Finetune.run(
+            request(model, "late", TrainingMethod.QAT, late)
+                .options(
+                    TrainingOptions.builder()
+                        .maxSteps(STEPS)
+                        .batchSize(2)
+                        .learningRate(0.01)
+                        .evalSteps(1)
+                        .build())
+                .build(),
+            TrainingListener.NONE);
+    assertThat(record.validationLosses()).hasSize(STEPS);
+    assertThat(lossOf(record.output(), DType.F32))
+        .isEqualTo(record.validationLosses().getLast().loss());
+  }
+
+  @Test
+  void aStartAfterTheLastStepIsRefused() {
+    QatOptions never =
+        new QatOptions(Scheme.parse("int8:sym:channel"), null, false, STEPS, 0, List.of());
+    assertThatThrownBy(() -> run("never", TrainingMethod.QAT, never))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("--qat-start-step 6 leaves none of the 6 steps");
+  }
+
   @Test
   void frozenRangesStayAsTheyAre() throws IOException {
     Scheme scheme = Scheme.parse("int4:sym:group=32");

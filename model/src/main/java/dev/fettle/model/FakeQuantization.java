@@ -87,12 +87,21 @@ public final class FakeQuantization {
     enabled = on;
   }
 
-  /// The layer's input as it is rounded, or null where it is not.
+  /// The layer's input as it is rounded, or null where it is not; its range is observed either way.
   ///
   /// @param x `[rows, in]`
   /// @param observe whether this batch counts for observed ranges
   InputQuantization.@Nullable Rounded roundInput(Tensor x, boolean observe) {
-    return input == null || !enabled ? null : input.round(x.contiguous(), observe);
+    if (input == null) {
+      return null;
+    }
+    if (enabled) {
+      return input.round(x.contiguous(), observe);
+    }
+    if (observe) {
+      input.observe(x.contiguous()); // so that the range is known when rounding begins
+    }
+    return null;
   }
 
   boolean enabled() {

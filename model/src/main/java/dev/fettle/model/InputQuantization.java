@@ -94,8 +94,8 @@ public final class InputQuantization {
     MemorySegment to = out.segment();
     @Nullable AffineParameters fixed = null;
     if (!scheme.dynamic()) {
-      if (observe && !frozen) {
-        observe(from, x.dtype(), rows, columns);
+      if (observe) {
+        observe(x);
       }
       fixed = parameters();
     }
@@ -141,21 +141,25 @@ public final class InputQuantization {
     kernels.dequantize(codes, 8, columns, columns, scale, zero, dtype, target);
   }
 
-  private void observe(MemorySegment x, DType dtype, int rows, int columns) {
-    float low = Float.POSITIVE_INFINITY;
-    float high = Float.NEGATIVE_INFINITY;
-    long bytes = (long) columns * dtype.bytes();
-    for (long row = 0; row < rows; row++) {
-      float[] rowLow = {low};
-      float[] rowHigh = {high};
-      AffineKernels.get()
-          .ranges(x.asSlice(row * bytes, bytes), dtype, columns, columns, rowLow, rowHigh);
-      low = rowLow[0];
-      high = rowHigh[0];
+  /// Lets a batch count for the range of a static scheme, unless it is frozen.
+  ///
+  /// @param x `[rows, in]`, contiguous
+  void observe(Tensor x) {
+    if (frozen || scheme.dynamic()) {
+      return;
+    }
+    int columns = Math.toIntExact(x.size(1));
+    MemorySegment data = x.segment();
+    long bytes = (long) columns * x.dtype().bytes();
+    float[] low = {Float.POSITIVE_INFINITY};
+    float[] high = {Float.NEGATIVE_INFINITY};
+    for (long row = 0; row < x.size(0); row++) {
+      MemorySegment numbers = data.asSlice(row * bytes, bytes);
+      AffineKernels.get().ranges(numbers, x.dtype(), columns, columns, low, high);
     }
     boolean first = Float.isNaN(min);
-    min = first ? low : min + AVERAGING * (low - min);
-    max = first ? high : max + AVERAGING * (high - max);
+    min = first ? low[0] : min + AVERAGING * (low[0] - min);
+    max = first ? high[0] : max + AVERAGING * (high[0] - max);
   }
 
   /// 1 where rounding stays on the grid, in the dtype of the input.
