@@ -1,9 +1,9 @@
 """Loads model folders that Fettle wrote in compressed-tensors layout with transformers, and prints the mean loss over
 a text, to be compared with `fettle evaluate --compute-dtype float32`.
 
-    python check_compressed_tensors.py TEXT SEQ_LENGTH FOLDER...
+    python check_compressed_tensors.py TEXT SEQ_LENGTH [--bfloat16] FOLDER...
 
-Weights are dequantized by compressed-tensors to float32; quantized activations (W8A8) are computed by its own fake
+Weights are dequantized by compressed-tensors to float32 (mxfp4 only to bfloat16, so it needs --bfloat16); quantized activations (W8A8) are computed by its own fake
 quantization. Loading fails the check if a tensor is missing, unexpected or of another shape.
 """
 
@@ -35,9 +35,11 @@ def mean_loss(model, ids, length):
 text = Path(sys.argv[1]).read_text(encoding="utf-8")
 length = int(sys.argv[2])
 failed = False
-for folder in sys.argv[3:]:
+folders = sys.argv[3:]
+dtype = torch.bfloat16 if folders[0] == "--bfloat16" else torch.float32
+for folder in folders[dtype is torch.bfloat16:]:
     ids = AutoTokenizer.from_pretrained(folder)(text)["input_ids"]
-    model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, device_map="cpu", output_loading_info=True)
+    model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, device_map="cpu", output_loading_info=True)
     problems = {key: value for key, value in info.items() if value}
     if problems:
         print(f"FAIL {folder}: {problems}")
