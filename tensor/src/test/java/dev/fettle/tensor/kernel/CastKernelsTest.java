@@ -161,7 +161,7 @@ class CastKernelsTest {
 
   private MemorySegment run(Cast cast, MemorySegment source, int from, int to) {
     long count = source.byteSize() / from;
-    MemorySegment target = arena.allocate(count * to);
+    MemorySegment target = Arena.ofAuto().allocate(count * to); // freed as soon as it was compared
     cast.run(source, target, count);
     return target;
   }
