@@ -4,7 +4,6 @@ import dev.fettle.quantize.kernel.AffineKernels;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
-import dev.fettle.tensor.Parallel;
 import dev.fettle.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -129,12 +128,7 @@ public record AffineTensor(
 
   @Override
   public void dequantize(DType target, MemorySegment out) {
-    QuantizedTensor.checkTarget(this, target, out);
-    long width = shape.dim(1) * target.bytes();
-    Parallel.forRange(
-        shape.dim(0),
-        QuantizedTensor.rowsPerPart(shape),
-        (from, to) ->
-            dequantizeRows(from, to, target, out.asSlice(from * width, (to - from) * width)));
+    QuantizedTensor.inParts(
+        this, shape.dim(0), QuantizedTensor.rowsPerPart(shape), target, out, this::dequantizeRows);
   }
 }

@@ -3,7 +3,6 @@ package dev.fettle.quantize;
 import dev.fettle.quantize.kernel.FloatKernels;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
-import dev.fettle.tensor.Parallel;
 import dev.fettle.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 
@@ -43,14 +42,14 @@ public record Float8Tensor(
 
   @Override
   public void dequantize(DType target, MemorySegment out) {
-    QuantizedTensor.checkTarget(this, target, out);
     float[] floats = scales.toFloats();
-    int width = target.bytes();
-    Parallel.forRange(
+    QuantizedTensor.inParts(
+        this,
         shape.elements(),
         GRAIN,
-        (from, to) ->
-            dequantize(from, to, floats, target, out.asSlice(from * width, (to - from) * width)));
+        target,
+        out,
+        (from, to, dtype, part) -> dequantize(from, to, floats, dtype, part));
   }
 
   @Override

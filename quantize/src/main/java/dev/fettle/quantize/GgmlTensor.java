@@ -2,7 +2,6 @@ package dev.fettle.quantize;
 
 import dev.fettle.quantize.ggml.GgmlKernels;
 import dev.fettle.tensor.DType;
-import dev.fettle.tensor.Parallel;
 import dev.fettle.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 
@@ -35,13 +34,7 @@ public record GgmlTensor(Shape shape, DType originalDtype, GgmlType type, Memory
 
   @Override
   public void dequantize(DType target, MemorySegment out) {
-    QuantizedTensor.checkTarget(this, target, out);
-    int width = target.bytes();
-    Parallel.forRange(
-        shape.elements(),
-        GRAIN,
-        (from, to) ->
-            dequantizeRange(from, to, target, out.asSlice(from * width, (to - from) * width)));
+    QuantizedTensor.inParts(this, shape.elements(), GRAIN, target, out, this::dequantizeRange);
   }
 
   @Override

@@ -3,7 +3,6 @@ package dev.fettle.quantize;
 import dev.fettle.quantize.kernel.QuantizeKernels;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
-import dev.fettle.tensor.Parallel;
 import dev.fettle.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 
@@ -42,18 +41,8 @@ public record LlmInt8Tensor(
 
   @Override
   public void dequantize(DType target, MemorySegment out) {
-    QuantizedTensor.checkTarget(this, target, out);
-    long columns = shape.dim(1);
-    int width = target.bytes();
-    Parallel.forRange(
-        shape.dim(0),
-        QuantizedTensor.rowsPerPart(shape),
-        (from, to) ->
-            dequantizeRows(
-                from,
-                to,
-                target,
-                out.asSlice(from * columns * width, (to - from) * columns * width)));
+    QuantizedTensor.inParts(
+        this, shape.dim(0), QuantizedTensor.rowsPerPart(shape), target, out, this::dequantizeRows);
   }
 
   @Override

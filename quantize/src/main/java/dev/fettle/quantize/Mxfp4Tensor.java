@@ -2,7 +2,6 @@ package dev.fettle.quantize;
 
 import dev.fettle.quantize.kernel.FloatKernels;
 import dev.fettle.tensor.DType;
-import dev.fettle.tensor.Parallel;
 import dev.fettle.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 
@@ -40,12 +39,7 @@ public record Mxfp4Tensor(
 
   @Override
   public void dequantize(DType target, MemorySegment out) {
-    QuantizedTensor.checkTarget(this, target, out);
-    int width = target.bytes();
-    Parallel.forRange(
-        shape.elements(),
-        GRAIN,
-        (from, to) -> run(from, to, target, out.asSlice(from * width, (to - from) * width)));
+    QuantizedTensor.inParts(this, shape.elements(), GRAIN, target, out, this::run);
   }
 
   @Override

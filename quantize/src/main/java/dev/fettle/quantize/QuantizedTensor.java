@@ -1,6 +1,7 @@
 package dev.fettle.quantize;
 
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.Parallel;
 import dev.fettle.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 
@@ -45,8 +46,34 @@ public sealed interface QuantizedTensor
     return Math.max(1, GRAIN / Math.max(1, shape.dim(1)));
   }
 
-  /// Checks the arguments of `dequantize`.
-  static void checkTarget(QuantizedTensor tensor, DType target, MemorySegment out) {
+  /// Writes the numbers of units (rows or weights) `from` to `to` to the start of `out`.
+  @FunctionalInterface
+  interface Part {
+    void dequantize(long from, long to, DType target, MemorySegment out);
+  }
+
+  /// Dequantizes part after part, on all processors.
+  ///
+  /// @param units how many rows or weights there are
+  /// @param perPart units of one thread at a time
+  /// @param out as for [#dequantize], whose arguments are checked here
+  static void inParts(
+      QuantizedTensor tensor,
+      long units,
+      long perPart,
+      DType target,
+      MemorySegment out,
+      Part part) {
+    checkTarget(tensor, target, out);
+    long width = units == 0 ? 0 : tensor.shape().elements() / units * target.bytes();
+    Parallel.forRange(
+        units,
+        perPart,
+        (from, to) ->
+            part.dequantize(from, to, target, out.asSlice(from * width, (to - from) * width)));
+  }
+
+  private static void checkTarget(QuantizedTensor tensor, DType target, MemorySegment out) {
     switch (target) {
       case F32, F16, BF16 -> {}
       case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->

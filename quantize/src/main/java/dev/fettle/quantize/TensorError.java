@@ -36,18 +36,14 @@ public record TensorError(double mse, double rmse, double maxAbs, double sqnrDb,
     long rows = columns == 0 ? 0 : weight.elements() / columns;
     // an even number of rows in powers of two keeps flattened blocks whole wherever they can be
     long perChunk = Long.highestOneBit(Math.max(1, CHUNK / Math.max(1, columns)));
-    return compare(weight, rows, perChunk, columns, quantized::dequantizeRows);
-  }
-
-  private interface Dequantize {
-    void run(long from, long to, DType target, MemorySegment out);
+    return compare(weight, quantized, rows, perChunk, columns);
   }
 
   /// @param units how many rows or weights there are
   /// @param perChunk units compared at once
   /// @param unit weights per unit
   private static TensorError compare(
-      HostTensor weight, long units, long perChunk, long unit, Dequantize dequantize) {
+      HostTensor weight, QuantizedTensor quantized, long units, long perChunk, long unit) {
     int width = weight.dtype().bytes();
     long perPart = CHUNKS_PER_PART * perChunk;
     int parts = (int) ((units + perPart - 1) / perPart);
@@ -64,7 +60,7 @@ public record TensorError(double mse, double rmse, double maxAbs, double sqnrDb,
               int count = Math.toIntExact((to - from) * unit);
               MemorySegment part = weight.data().asSlice(from * unit * width, (long) count * width);
               Casts.toFloat(new HostTensor(weight.dtype(), Shape.of(count), part), exact);
-              dequantize.run(from, to, DType.F32, approximate.asSlice(0, 4L * count));
+              quantized.dequantizeRows(from, to, DType.F32, approximate.asSlice(0, 4L * count));
               QuantizeKernels.get()
                   .addErrors(exact, approximate, count, sums.get((int) (from / perPart)));
             }

@@ -1,6 +1,5 @@
 package dev.fettle.quantize.compressedtensors;
 
-import dev.fettle.checkpoint.Json;
 import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.UserException;
@@ -171,12 +170,5 @@ public record CompressedTensorsConfig(List<Group> groups, List<String> ignore) {
   public static boolean isOf(@Nullable ObjectNode quantizationConfig) {
     return quantizationConfig != null
         && quantizationConfig.path("quant_method").asString("").equals(METHOD);
-  }
-
-  /// For messages and tests: the JSON this configuration becomes.
-  ObjectNode toJson() {
-    ObjectNode json = Json.object();
-    writeInto(json);
-    return json;
   }
 }
