@@ -2,7 +2,7 @@ package dev.fettle.benchmarks;
 
 import dev.fettle.checkpoint.AtomicFiles;
 import dev.fettle.checkpoint.AtomicFolder;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.demo.EmbeddedModel;
 import dev.fettle.demo.world.World;
 import dev.fettle.engine.Engine;
@@ -190,7 +190,7 @@ public final class PtqAgainstQat {
 
   /// Of the linear layers, everything stored for them included.
   private static double bits(Path folder) {
-    try (CheckpointFolder checkpoint = CheckpointFolder.open(folder)) {
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       CheckpointInspection inspection = CheckpointInspection.of(checkpoint);
       long bytes = 0;
       long parameters = 0;

@@ -1,7 +1,7 @@
 package dev.fettle.calibrate;
 
 import dev.fettle.checkpoint.AtomicFiles;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.quantize.AffineParameters;
 import dev.fettle.quantize.Granularity;
@@ -96,7 +96,7 @@ public final class ActivationStatistics {
   }
 
   /// @throws UserException naming both models if these are the statistics of another one
-  public void requireModel(CheckpointFolder folder) {
+  public void requireModel(Checkpoint folder) {
     String found = ModelFingerprint.of(folder);
     if (!found.equals(model.fingerprint())) {
       throw new UserException(

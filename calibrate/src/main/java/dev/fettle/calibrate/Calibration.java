@@ -1,6 +1,6 @@
 package dev.fettle.calibrate;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.model.CausalLm;
@@ -43,7 +43,7 @@ public final class Calibration {
       Path model, Path data, Options options, Progress progress) {
     CalibrationText text = CalibrationText.load(model, data, options.limits());
     String fingerprint;
-    try (CheckpointFolder folder = CheckpointFolder.open(model)) {
+    try (Checkpoint folder = Checkpoint.open(model)) {
       fingerprint = ModelFingerprint.of(folder);
     }
     LoadOptions load = LoadOptions.defaults().withComputeDtype(options.computeDtype());

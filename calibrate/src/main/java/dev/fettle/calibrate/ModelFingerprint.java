@@ -1,6 +1,6 @@
 package dev.fettle.calibrate;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.tensor.HostTensor;
@@ -25,7 +25,7 @@ public final class ModelFingerprint {
 
   /// @return 64 hexadecimal digits
   /// @throws dev.fettle.tensor.UserException if the folder is no supported model
-  public static String of(CheckpointFolder model) {
+  public static String of(Checkpoint model) {
     MessageDigest digest = sha256();
     update(digest, essentials(model));
     for (TensorInfo info : new TreeMap<>(model.infos()).values()) {
@@ -39,7 +39,7 @@ public final class ModelFingerprint {
 
   /// The keys that determine the computation, in fixed order; the dtype of the weights is in the
   /// tensors already.
-  private static String essentials(CheckpointFolder model) {
+  private static String essentials(Checkpoint model) {
     ObjectNode json = model.config().toJson();
     json.remove("torch_dtype");
     return Json.compact(json);

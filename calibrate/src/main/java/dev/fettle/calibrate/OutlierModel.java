@@ -1,6 +1,6 @@
 package dev.fettle.calibrate;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.tensor.Casts;
@@ -55,13 +55,13 @@ public final class OutlierModel {
   /// @param output a folder that does not exist yet
   /// @throws UserException if the model is quantized, or the output cannot be written
   public static void write(Path model, Path output, Options options) {
-    try (CheckpointFolder source = CheckpointFolder.open(model)) {
+    try (Checkpoint source = Checkpoint.open(model)) {
       if (source.quantizationConfig() != null) {
         throw new UserException("Model " + model + " is quantized; outliers need plain weights.");
       }
       List<TensorInfo> plan = new ArrayList<>(source.infos().values());
       try (CheckpointWriter writer =
-          CheckpointWriter.create(output, source.configJson(), plan, source.companionFiles())) {
+          CheckpointWriter.create(output, source.configJson(), plan, source.companions())) {
         for (TensorInfo info : plan) {
           try (Arena arena = Arena.ofShared()) {
             writer.write(info.name(), changed(source.tensor(info.name()), info, options, arena));

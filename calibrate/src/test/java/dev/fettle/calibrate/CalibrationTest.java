@@ -3,7 +3,7 @@ package dev.fettle.calibrate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.engine.Scope;
 import dev.fettle.model.CausalLm;
 import dev.fettle.model.LoadOptions;
@@ -126,7 +126,7 @@ class CalibrationTest {
     Files.writeString(
         config,
         Files.readString(config).replaceFirst("\"rope_theta\" *: *[0-9.]+", "\"rope_theta\": 5.0"));
-    try (CheckpointFolder checkpoint = CheckpointFolder.open(other)) {
+    try (Checkpoint checkpoint = Checkpoint.open(other)) {
       assertThatThrownBy(() -> statistics.requireModel(checkpoint))
           .isInstanceOf(UserException.class)
           .hasMessageContaining(EmbeddedModel.folder().toString())
@@ -136,7 +136,7 @@ class CalibrationTest {
     assertThatThrownBy(() -> statistics.merge(others))
         .isInstanceOf(UserException.class)
         .hasMessageContaining(other.toString());
-    try (CheckpointFolder checkpoint = CheckpointFolder.open(EmbeddedModel.folder())) {
+    try (Checkpoint checkpoint = Checkpoint.open(EmbeddedModel.folder())) {
       statistics.requireModel(checkpoint);
     }
   }

@@ -2,7 +2,7 @@ package dev.fettle.calibrate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -53,7 +53,7 @@ class ModelFingerprintTest {
   }
 
   private static String fingerprint(Path model) {
-    try (CheckpointFolder folder = CheckpointFolder.open(model)) {
+    try (Checkpoint folder = Checkpoint.open(model)) {
       return ModelFingerprint.of(folder);
     }
   }

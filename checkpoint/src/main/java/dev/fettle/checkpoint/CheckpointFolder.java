@@ -20,7 +20,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// A Hugging Face model folder: `config.json` and one `model.safetensors`, or shards with
 /// `model.safetensors.index.json`.
-public final class CheckpointFolder implements TensorSource {
+public final class CheckpointFolder implements Checkpoint {
   static final String CONFIG = "config.json";
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
@@ -135,34 +135,34 @@ public final class CheckpointFolder implements TensorSource {
     });
   }
 
+  @Override
   public Path path() {
     return folder;
   }
 
-  /// The parsed `config.json`.
-  ///
-  /// @throws UserException if the architecture is not supported or a key is missing
+  @Override
   public ModelConfig config() {
     return ModelConfig.parse(config, folder.resolve(CONFIG).toString());
   }
 
-  /// A copy of `config.json` as it is, with keys that [ModelConfig] does not know.
+  @Override
   public ObjectNode configJson() {
     return config.deepCopy();
   }
 
-  /// The `quantization_config` of a quantized checkpoint, or null.
+  @Override
   public @Nullable ObjectNode quantizationConfig() {
     return config.get("quantization_config") instanceof ObjectNode node ? node.deepCopy() : null;
   }
 
-  /// Tokenizer, chat template, generation settings and licence: what a derived model copies along.
-  public List<Path> companionFiles() {
+  @Override
+  public List<CompanionFile> companions() {
     try (Stream<Path> paths = Files.list(folder)) {
       return paths
           .filter(Files::isRegularFile)
           .filter(path -> COMPANION.matcher(path.getFileName().toString()).matches())
           .sorted()
+          .<CompanionFile>map(CompanionFile.OnDisk::new)
           .toList();
     } catch (IOException e) {
       throw new UserException("Cannot list " + folder + ": " + AtomicFiles.reason(e) + ".", e);

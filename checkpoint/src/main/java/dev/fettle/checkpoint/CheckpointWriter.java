@@ -35,7 +35,7 @@ public final class CheckpointWriter implements AutoCloseable {
 
   /// As the other `create`, for a folder that must not exist yet or be empty.
   public static CheckpointWriter create(
-      Path folder, ObjectNode configJson, List<TensorInfo> plan, List<Path> companions) {
+      Path folder, ObjectNode configJson, List<TensorInfo> plan, List<CompanionFile> companions) {
     return create(folder, configJson, plan, companions, false);
   }
 
@@ -49,7 +49,7 @@ public final class CheckpointWriter implements AutoCloseable {
       Path folder,
       ObjectNode configJson,
       List<TensorInfo> plan,
-      List<Path> companions,
+      List<CompanionFile> companions,
       boolean overwrite) {
     return create(folder, configJson, plan, companions, overwrite, SHARD_BYTES);
   }
@@ -58,7 +58,7 @@ public final class CheckpointWriter implements AutoCloseable {
       Path folder,
       ObjectNode configJson,
       List<TensorInfo> plan,
-      List<Path> companions,
+      List<CompanionFile> companions,
       boolean overwrite,
       long shardBytes) {
     checkTarget(folder, overwrite);
@@ -69,10 +69,8 @@ public final class CheckpointWriter implements AutoCloseable {
       Path config = writer.temporary.resolve(CheckpointFolder.CONFIG);
       Files.writeString(config, Json.pretty(configJson));
       AtomicFiles.flush(config);
-      for (Path companion : companions) {
-        Path copy = writer.temporary.resolve(companion.getFileName().toString());
-        Files.copy(companion, copy);
-        AtomicFiles.flush(copy);
+      for (CompanionFile companion : companions) {
+        companion.copyInto(writer.temporary);
       }
       writer.createShards(plan, shardBytes);
       done = true;

@@ -29,14 +29,15 @@ class CheckpointFolderTest {
   void writesAndReadsOneFile() throws IOException {
     Path tokenizer = Files.writeString(root.resolve("tokenizer.json"), "{}");
     Path model = root.resolve("model");
-    write(model, List.of(tokenizer), 1 << 20, false);
+    write(model, List.of(new CompanionFile.OnDisk(tokenizer)), 1 << 20, false);
 
     try (CheckpointFolder read = CheckpointFolder.open(model)) {
       assertThat(read.infos().keySet()).containsExactlyInAnyOrder("a", "b", "c");
       assertThat(read.tensor("a").toFloats()).containsExactly(1, 2);
       assertThat(read.configJson().get("x").intValue()).isEqualTo(1);
       assertThat(read.quantizationConfig()).isNull();
-      assertThat(read.companionFiles()).containsExactly(model.resolve("tokenizer.json"));
+      assertThat(read.companions())
+          .containsExactly(new CompanionFile.OnDisk(model.resolve("tokenizer.json")));
     }
     assertThat(names(model))
         .containsExactlyInAnyOrder("config.json", "model.safetensors", "tokenizer.json");
@@ -147,7 +148,8 @@ class CheckpointFolderTest {
         .hasMessageContaining("neither model.safetensors nor");
   }
 
-  private static void write(Path model, List<Path> companions, long shard, boolean overwrite) {
+  private static void write(
+      Path model, List<CompanionFile> companions, long shard, boolean overwrite) {
     ObjectNode config = Json.object();
     config.put("x", 1);
     try (CheckpointWriter writer =

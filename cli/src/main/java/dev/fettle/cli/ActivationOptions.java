@@ -1,7 +1,7 @@
 package dev.fettle.cli;
 
 import dev.fettle.calibrate.ActivationStatistics;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.AffineParameters;
 import dev.fettle.quantize.QuantizeOptions;
@@ -65,7 +65,7 @@ final class ActivationOptions {
               .formatted(activations));
     }
     ActivationStatistics known = ActivationStatistics.load(statistics);
-    try (CheckpointFolder folder = CheckpointFolder.open(model)) {
+    try (Checkpoint folder = Checkpoint.open(model)) {
       known.requireModel(folder);
     }
     Observer rule = Observer.parse(observer);

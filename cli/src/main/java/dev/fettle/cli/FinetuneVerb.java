@@ -1,7 +1,7 @@
 package dev.fettle.cli;
 
 import dev.fettle.checkpoint.Architecture;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.finetune.Finetune;
 import dev.fettle.finetune.FinetuneRequest;
@@ -138,7 +138,7 @@ final class FinetuneVerb extends Verb {
 
   /// A rank larger than a layer would train more than the layer itself.
   private void checkRank() {
-    try (CheckpointFolder checkpoint = CheckpointFolder.open(model)) {
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
       List<LinearModule> linears = Architecture.of(checkpoint.config()).linears();
       LoraCount.of(lora.r, lora.config().targetModules(), linears);
     }

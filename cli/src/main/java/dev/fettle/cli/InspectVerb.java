@@ -1,6 +1,6 @@
 package dev.fettle.cli;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.checkpoint.TensorInfo;
@@ -51,7 +51,7 @@ final class InspectVerb extends Verb {
 
   @Override
   Answer run(Console console) {
-    try (CheckpointFolder checkpoint = CheckpointFolder.open(model)) {
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
       CheckpointInspection inspection = CheckpointInspection.of(checkpoint);
       ObjectNode json = json(checkpoint, inspection);
       if (loraR == null) {
@@ -67,8 +67,7 @@ final class InspectVerb extends Verb {
     }
   }
 
-  private void print(
-      Console console, CheckpointFolder checkpoint, CheckpointInspection inspection) {
+  private void print(Console console, Checkpoint checkpoint, CheckpointInspection inspection) {
     printSummary(console, inspection);
     printTensors(console, checkpoint, inspection);
   }
@@ -103,7 +102,7 @@ final class InspectVerb extends Verb {
   }
 
   private void printTensors(
-      Console console, CheckpointFolder checkpoint, CheckpointInspection inspection) {
+      Console console, Checkpoint checkpoint, CheckpointInspection inspection) {
     Table table =
         new Table().left("tensor").right("count").left("format").left("shape").right("size");
     if (allTensors) {
@@ -138,7 +137,7 @@ final class InspectVerb extends Verb {
                     Units.fixed(100.0 * lora.parameters() / parameters, 2)));
   }
 
-  private ObjectNode json(CheckpointFolder checkpoint, CheckpointInspection inspection) {
+  private ObjectNode json(Checkpoint checkpoint, CheckpointInspection inspection) {
     ModelConfig config = inspection.architecture().config();
     ObjectNode json =
         Json.object()

@@ -1,6 +1,6 @@
 package dev.fettle.demo;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.demo.world.Question;
 import dev.fettle.evaluate.KlDivergence;
@@ -36,7 +36,7 @@ final class Examiner implements AutoCloseable {
     this.tokenizer = Tokenizer.load(model);
     this.prose = tokenizer.encode(text, false);
     this.questions = questions;
-    try (CheckpointFolder folder = CheckpointFolder.open(model)) {
+    try (Checkpoint folder = Checkpoint.open(model)) {
       this.baseWeights =
           folder.infos().values().stream().mapToLong(info -> info.shape().elements()).sum();
     }
@@ -82,7 +82,7 @@ final class Examiner implements AutoCloseable {
   }
 
   private static long bytes(Path model) {
-    try (CheckpointFolder folder = CheckpointFolder.open(model)) {
+    try (Checkpoint folder = Checkpoint.open(model)) {
       return folder.infos().values().stream().mapToLong(TensorInfo::bytes).sum();
     }
   }

@@ -1,6 +1,6 @@
 package dev.fettle.evaluate;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.evaluate.Evaluation.Candidate;
 import dev.fettle.model.CausalLm;
 import dev.fettle.model.LoadOptions;
@@ -160,7 +160,7 @@ public final class Comparison {
 
   private static Row row(Candidate candidate, SideBySide.Side side, DType computeDtype) {
     long bytes = Evaluation.weightBytes(candidate);
-    try (CheckpointFolder folder = CheckpointFolder.open(candidate.model())) {
+    try (Checkpoint folder = Checkpoint.open(candidate.model())) {
       return new Row(
           candidate,
           side.kl(),

@@ -1,6 +1,6 @@
 package dev.fettle.evaluate;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.engine.ProcessMemory;
 import dev.fettle.lora.AdapterFolder;
@@ -114,7 +114,7 @@ public final class Evaluation {
   }
 
   static long weightBytes(Candidate candidate) {
-    try (CheckpointFolder folder = CheckpointFolder.open(candidate.model())) {
+    try (Checkpoint folder = Checkpoint.open(candidate.model())) {
       long bytes = folder.infos().values().stream().mapToLong(TensorInfo::bytes).sum();
       Path adapter = candidate.adapter();
       return adapter == null ? bytes : bytes + Files.size(adapter.resolve(AdapterFolder.TENSORS));

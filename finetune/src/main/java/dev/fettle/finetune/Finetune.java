@@ -1,6 +1,6 @@
 package dev.fettle.finetune;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.ProcessMemory;
 import dev.fettle.finetune.TrainingListener.RunSummary;
@@ -115,7 +115,7 @@ public final class Finetune {
       return train(model, adapter, data, null);
     }
     qat.checkSteps(request.options().totalSteps(data.train().size()));
-    try (CheckpointFolder source = CheckpointFolder.open(request.model());
+    try (Checkpoint source = Checkpoint.open(request.model());
         QuantizationAware rounding = new QuantizationAware(model, source, qat)) {
       return train(model, adapter, data, rounding);
     }

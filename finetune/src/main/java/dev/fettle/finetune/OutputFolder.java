@@ -3,7 +3,7 @@ package dev.fettle.finetune;
 import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.AtomicFiles;
 import dev.fettle.checkpoint.AtomicFolder;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.TensorInfo;
@@ -132,15 +132,14 @@ final class OutputFolder {
   private void writeModel(Path folder) {
     Map<String, Parameter> byName = new HashMap<>();
     model.baseParameters().forEach(p -> byName.put(p.name(), p));
-    try (CheckpointFolder source = CheckpointFolder.open(request.model())) {
+    try (Checkpoint source = Checkpoint.open(request.model())) {
       List<TensorInfo> plan = new ArrayList<>();
       for (TensorInfo expected : Architecture.of(model.config()).tensors()) {
         DType dtype = source.tensor(expected.name()).dtype();
         plan.add(new TensorInfo(expected.name(), dtype, expected.shape()));
       }
       try (CheckpointWriter writer =
-          CheckpointWriter.create(
-              folder, source.configJson(), plan, source.companionFiles(), true)) {
+          CheckpointWriter.create(folder, source.configJson(), plan, source.companions(), true)) {
         for (TensorInfo info : plan) {
           Parameter parameter = byName.get(info.name());
           if (parameter == null) {

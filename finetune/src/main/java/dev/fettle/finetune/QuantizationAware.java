@@ -1,6 +1,6 @@
 package dev.fettle.finetune;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
@@ -45,7 +45,7 @@ final class QuantizationAware implements Phases, AutoCloseable {
   /// @param model trainable, or with an adapter attached
   /// @param source the folder the model came from
   /// @throws UserException if a layer does not fit the scheme
-  QuantizationAware(CausalLm model, CheckpointFolder source, QatOptions options) {
+  QuantizationAware(CausalLm model, Checkpoint source, QatOptions options) {
     this.model = model;
     this.options = options;
     this.storedDTypes = new HashMap<>();

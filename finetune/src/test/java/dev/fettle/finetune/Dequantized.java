@@ -1,7 +1,7 @@
 package dev.fettle.finetune;
 
 import dev.fettle.checkpoint.Architecture;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.quantize.QuantizedWeights;
@@ -18,7 +18,7 @@ final class Dequantized {
   private Dequantized() {}
 
   static void write(Path quantized, Path output) {
-    try (CheckpointFolder source = CheckpointFolder.open(quantized)) {
+    try (Checkpoint source = Checkpoint.open(quantized)) {
       QuantizedWeights weights = QuantizedWeights.of(source);
       List<TensorInfo> plan =
           Architecture.of(source.config()).tensors().stream()
@@ -35,8 +35,7 @@ final class Dequantized {
     }
   }
 
-  private static HostTensor tensor(
-      CheckpointFolder source, QuantizedWeights weights, TensorInfo info) {
+  private static HostTensor tensor(Checkpoint source, QuantizedWeights weights, TensorInfo info) {
     if (!weights.isQuantized(info.name())) {
       return source.tensor(info.name());
     }

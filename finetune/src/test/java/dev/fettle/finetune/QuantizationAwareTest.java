@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.lora.TargetModules;
 import dev.fettle.model.CausalLm;
@@ -85,7 +85,7 @@ class QuantizationAwareTest {
             TrainingListener.NONE);
     double trained = record.validationLosses().getLast().loss();
     assertThat(lossOf(record.output(), compute)).isEqualTo(trained);
-    try (CheckpointFolder shipped = CheckpointFolder.open(record.output())) {
+    try (Checkpoint shipped = Checkpoint.open(record.output())) {
       assertThat(QuantizedWeights.of(shipped).isQuantized("model.layers.0.mlp.up_proj.weight"))
           .isTrue();
     }
@@ -125,7 +125,7 @@ class QuantizationAwareTest {
 
   private List<float[]> gradients(Path start, @Nullable Scheme scheme) {
     try (CausalLm lm = CausalLm.load(start, LoadOptions.defaults().withTrainable(true));
-        CheckpointFolder source = CheckpointFolder.open(start);
+        Checkpoint source = Checkpoint.open(start);
         QuantizationAware rounding =
             scheme == null ? null : new QuantizationAware(lm, source, QatOptions.of(scheme));
         FlatParameters flat = new FlatParameters(lm.baseParameters(), DType.F32)) {
@@ -199,7 +199,7 @@ class QuantizationAwareTest {
   }
 
   private float[] scales(String output) {
-    try (CheckpointFolder shipped = CheckpointFolder.open(folder.resolve(output))) {
+    try (Checkpoint shipped = Checkpoint.open(folder.resolve(output))) {
       return shipped.tensor("model.layers.1.mlp.up_proj.weight_scale").toFloats();
     }
   }
@@ -221,7 +221,7 @@ class QuantizationAwareTest {
     QatOptions qat =
         new QatOptions(Scheme.parse("int8:sym:channel"), null, false, 0, 0, List.of("down_proj"));
     run("skipped", TrainingMethod.QAT, qat);
-    try (CheckpointFolder shipped = CheckpointFolder.open(folder.resolve("skipped"))) {
+    try (Checkpoint shipped = Checkpoint.open(folder.resolve("skipped"))) {
       QuantizedWeights weights = QuantizedWeights.of(shipped);
       assertThat(weights.isQuantized("model.layers.0.mlp.down_proj.weight")).isFalse();
       assertThat(weights.isQuantized("model.layers.0.mlp.up_proj.weight")).isTrue();

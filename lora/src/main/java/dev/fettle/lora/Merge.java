@@ -1,7 +1,7 @@
 package dev.fettle.lora;
 
 import dev.fettle.checkpoint.Architecture;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.TensorInfo;
@@ -30,15 +30,14 @@ import tools.jackson.databind.node.ObjectNode;
 /// in the same power of two or a lower one; elsewhere the last bits that `W'` could not hold are
 /// lost.
 public final class Merge {
-  private final CheckpointFolder base;
+  private final Checkpoint base;
   private final AdapterFolder adapter;
   private final @Nullable DType dtype;
   private final double sign;
   private final Set<String> targets;
   private final QuantizedWeights packed;
 
-  private Merge(
-      CheckpointFolder base, AdapterFolder adapter, @Nullable DType dtype, boolean unmerge) {
+  private Merge(Checkpoint base, AdapterFolder adapter, @Nullable DType dtype, boolean unmerge) {
     this.base = base;
     this.adapter = adapter;
     this.dtype = dtype;
@@ -63,7 +62,7 @@ public final class Merge {
       @Nullable DType dtype,
       boolean unmerge,
       MergeListener onTensor) {
-    try (CheckpointFolder base = CheckpointFolder.open(model);
+    try (Checkpoint base = Checkpoint.open(model);
         AdapterFolder lora = AdapterFolder.open(adapter)) {
       return new Merge(base, lora, dtype, unmerge).write(output, onTensor);
     }
@@ -89,7 +88,7 @@ public final class Merge {
     }
     adapter.checkFits(Architecture.of(base.config()).linears());
     try (CheckpointWriter writer =
-        CheckpointWriter.create(output, config, plan, base.companionFiles())) {
+        CheckpointWriter.create(output, config, plan, base.companions())) {
       int merged = 0;
       for (int i = 0; i < plan.size(); i++) {
         TensorInfo info = plan.get(i);

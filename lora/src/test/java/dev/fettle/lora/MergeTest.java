@@ -3,7 +3,8 @@ package dev.fettle.lora;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
+import dev.fettle.checkpoint.CompanionFile;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.model.CausalLm;
 import dev.fettle.model.LoadOptions;
@@ -40,15 +41,15 @@ class MergeTest {
     float[] found = Golden.logits(report.output(), IDS);
     assertThat(Golden.maxDifference(found, expected)).isLessThan(LOGITS);
     assertThat(Golden.maxDifference(found, Golden.logits(model, IDS))).isGreaterThan(0.1);
-    try (CheckpointFolder written = CheckpointFolder.open(report.output());
-        CheckpointFolder original = CheckpointFolder.open(model)) {
+    try (Checkpoint written = Checkpoint.open(report.output());
+        Checkpoint original = Checkpoint.open(model)) {
       assertThat(written.quantizationConfig()).isNull();
       assertThat(written.config().tieWordEmbeddings()).isTrue();
       assertThat(written.infos()).doesNotContainKey("lm_head.weight").hasSize(47);
       assertThat(written.infos().values()).extracting(TensorInfo::dtype).containsOnly(DType.F32);
-      assertThat(written.companionFiles().stream().map(Path::getFileName))
+      assertThat(written.companions().stream().map(CompanionFile::name))
           .containsExactlyElementsOf(
-              original.companionFiles().stream().map(Path::getFileName).toList());
+              original.companions().stream().map(CompanionFile::name).toList());
       for (String name : List.of("model.embed_tokens.weight", "model.norm.weight")) {
         assertThat(written.tensor(name).data().mismatch(original.tensor(name).data()))
             .isEqualTo(-1);
@@ -66,7 +67,7 @@ class MergeTest {
         dtype,
         false,
         (index, total, tensor) -> {});
-    try (CheckpointFolder written = CheckpointFolder.open(folder.resolve("merged"))) {
+    try (Checkpoint written = Checkpoint.open(folder.resolve("merged"))) {
       assertThat(written.infos().values()).extracting(TensorInfo::dtype).containsOnly(dtype);
       assertThat(written.config().torchDtype()).isEqualTo(dtype);
       assertThat(written.configJson().toString()).contains("\"" + name + "\"");
@@ -92,9 +93,9 @@ class MergeTest {
     long total = 0;
     long same = 0;
     double worst = 0;
-    try (CheckpointFolder base = CheckpointFolder.open(model);
-        CheckpointFolder merged = CheckpointFolder.open(folder.resolve("merged"));
-        CheckpointFolder back = CheckpointFolder.open(folder.resolve("back"))) {
+    try (Checkpoint base = Checkpoint.open(model);
+        Checkpoint merged = Checkpoint.open(folder.resolve("merged"));
+        Checkpoint back = Checkpoint.open(folder.resolve("back"))) {
       assertThat(back.infos()).isEqualTo(base.infos());
       for (String name : base.infos().keySet()) {
         float[] before = base.tensor(name).toFloats();

@@ -1,6 +1,6 @@
 package dev.fettle.model;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tape;
@@ -15,7 +15,7 @@ import java.nio.file.Path;
 ///
 /// Not safe for use by several threads at once.
 public final class BlockRunner implements AutoCloseable {
-  private final CheckpointFolder checkpoint;
+  private final Checkpoint checkpoint;
   private final LoadOptions options;
   private final ModelConfig config;
   private final DType computeDtype;
@@ -23,7 +23,7 @@ public final class BlockRunner implements AutoCloseable {
   private final Embedding embedding;
   private final Rope rope;
 
-  private BlockRunner(CheckpointFolder checkpoint, LoadOptions options) {
+  private BlockRunner(Checkpoint checkpoint, LoadOptions options) {
     this.checkpoint = checkpoint;
     this.config = checkpoint.config();
     this.computeDtype = ComputeDType.choose(checkpoint, options.computeDtype());
@@ -37,7 +37,7 @@ public final class BlockRunner implements AutoCloseable {
 
   /// @throws dev.fettle.tensor.UserException if the folder is not a complete, supported checkpoint
   public static BlockRunner open(Path folder, LoadOptions options) {
-    CheckpointFolder checkpoint = CheckpointFolder.open(folder);
+    Checkpoint checkpoint = Checkpoint.open(folder);
     boolean done = false;
     try {
       BlockRunner runner = new BlockRunner(checkpoint, options);
@@ -60,7 +60,7 @@ public final class BlockRunner implements AutoCloseable {
   }
 
   /// The weights as they are stored.
-  public CheckpointFolder checkpoint() {
+  public Checkpoint checkpoint() {
     return checkpoint;
   }
 

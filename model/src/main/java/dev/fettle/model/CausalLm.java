@@ -1,6 +1,6 @@
 package dev.fettle.model;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tape;
@@ -58,7 +58,7 @@ public final class CausalLm implements AutoCloseable {
   ///
   /// @throws dev.fettle.tensor.UserException if the folder is not a complete, supported checkpoint
   public static CausalLm load(Path folder, LoadOptions options) {
-    return ModelLoader.load(CheckpointFolder.open(folder), options);
+    return ModelLoader.load(Checkpoint.open(folder), options);
   }
 
   public ModelConfig config() {

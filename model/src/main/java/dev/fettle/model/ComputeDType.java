@@ -1,7 +1,7 @@
 package dev.fettle.model;
 
 import dev.fettle.checkpoint.Architecture;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +16,7 @@ final class ComputeDType {
   /// embedding is stored in. float16 becomes bfloat16, which CPUs multiply several times faster.
   ///
   /// @throws UserException if something else than float32, bfloat16 or float16 was asked for
-  static DType choose(CheckpointFolder checkpoint, @Nullable DType wanted) {
+  static DType choose(Checkpoint checkpoint, @Nullable DType wanted) {
     DType dtype = wanted != null ? wanted : stored(checkpoint);
     return switch (dtype) {
       case F32 -> DType.F32;
@@ -29,7 +29,7 @@ final class ComputeDType {
     };
   }
 
-  private static DType stored(CheckpointFolder checkpoint) {
+  private static DType stored(Checkpoint checkpoint) {
     ObjectNode quantization = checkpoint.quantizationConfig();
     if (quantization != null
         && quantization.path("load_in_4bit").asBoolean(false)

@@ -1,7 +1,7 @@
 package dev.fettle.model;
 
 import dev.fettle.checkpoint.Architecture;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.Scope;
@@ -35,7 +35,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// Assembles a {@link CausalLm} from a checkpoint, tensor by tensor.
 final class ModelLoader {
-  private final CheckpointFolder checkpoint;
+  private final Checkpoint checkpoint;
   private final LoadOptions options;
   private final ModelConfig config;
   private final DType compute;
@@ -46,7 +46,7 @@ final class ModelLoader {
   private final List<Parameter> parameters = new ArrayList<>();
   private final SequencedMap<String, Linear> linears = new LinkedHashMap<>();
 
-  private ModelLoader(CheckpointFolder checkpoint, LoadOptions options) {
+  private ModelLoader(Checkpoint checkpoint, LoadOptions options) {
     this.checkpoint = checkpoint;
     this.options = options;
     this.config = checkpoint.config();
@@ -56,7 +56,7 @@ final class ModelLoader {
   }
 
   /// Takes the checkpoint over: the model closes it.
-  static CausalLm load(CheckpointFolder checkpoint, LoadOptions options) {
+  static CausalLm load(Checkpoint checkpoint, LoadOptions options) {
     @Nullable ModelLoader loader = null;
     boolean done = false;
     try {
@@ -77,8 +77,7 @@ final class ModelLoader {
   }
 
   /// One block with its own weights; the caller keeps the checkpoint and the rotary tables.
-  static LoadedBlock loadBlock(
-      CheckpointFolder checkpoint, LoadOptions options, int layer, Rope rope) {
+  static LoadedBlock loadBlock(Checkpoint checkpoint, LoadOptions options, int layer, Rope rope) {
     ModelLoader loader = new ModelLoader(checkpoint, options);
     boolean done = false;
     try (Scope.Entered entered = loader.weights.enter()) {
@@ -106,7 +105,7 @@ final class ModelLoader {
   }
 
   /// The embedding by itself, in the scope `weights`, which is the current one.
-  static Embedding embedding(CheckpointFolder checkpoint, LoadOptions options, Scope weights) {
+  static Embedding embedding(Checkpoint checkpoint, LoadOptions options, Scope weights) {
     ModelLoader loader = new ModelLoader(checkpoint, options);
     loader.packed.close();
     try {
@@ -120,7 +119,7 @@ final class ModelLoader {
   }
 
   /// Whether the checkpoint holds what its configuration demands.
-  static void check(CheckpointFolder checkpoint) {
+  static void check(Checkpoint checkpoint) {
     Architecture.of(checkpoint.config())
         .check(
             checkpoint, QuantizedWeights.of(checkpoint)::isQuantized, checkpoint.path().toString());

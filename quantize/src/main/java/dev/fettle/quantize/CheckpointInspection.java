@@ -1,7 +1,7 @@
 package dev.fettle.quantize;
 
 import dev.fettle.checkpoint.Architecture;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.TensorInfo;
 import java.util.ArrayList;
@@ -21,7 +21,7 @@ public record CheckpointInspection(Architecture architecture, List<StoredWeight>
   ///
   /// @throws UserException if a weight is missing or has another shape than `config.json` demands,
   ///   or the architecture is not supported
-  public static CheckpointInspection of(CheckpointFolder folder) {
+  public static CheckpointInspection of(Checkpoint folder) {
     Architecture architecture = Architecture.of(folder.config());
     QuantizedWeights packed = QuantizedWeights.of(folder);
     architecture.check(folder, packed::isQuantized, folder.path().toString());
@@ -41,7 +41,7 @@ public record CheckpointInspection(Architecture architecture, List<StoredWeight>
   }
 
   private static StoredWeight quantized(
-      CheckpointFolder folder, QuantizedWeights packed, LinearModule linear, Set<String> seen) {
+      Checkpoint folder, QuantizedWeights packed, LinearModule linear, Set<String> seen) {
     String name = linear.weightName();
     QuantizedTensor tensor = packed.read(linear);
     String stored = folder.infos().containsKey(name) ? name : packed.parts(name).getFirst();
@@ -54,7 +54,7 @@ public record CheckpointInspection(Architecture architecture, List<StoredWeight>
         name, tensor.shape(), info(folder, stored).dtype(), tensor.scheme(), bytes);
   }
 
-  private static TensorInfo info(CheckpointFolder folder, String name) {
+  private static TensorInfo info(Checkpoint folder, String name) {
     return Objects.requireNonNull(folder.infos().get(name), name);
   }
 

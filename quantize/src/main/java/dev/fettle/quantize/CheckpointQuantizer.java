@@ -1,6 +1,6 @@
 package dev.fettle.quantize;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.tensor.Casts;
@@ -73,7 +73,7 @@ public final class CheckpointQuantizer {
   QuantizeReport run(Path model, Path output, Consumer<TensorReport> onTensor) {
     long start = System.nanoTime();
     CheckpointWriter.checkTarget(output, options.overwrite());
-    try (CheckpointFolder source = CheckpointFolder.open(model)) {
+    try (Checkpoint source = Checkpoint.open(model)) {
       if (source.quantizationConfig() != null) {
         throw new UserException(
             "Model " + model + " is quantized already; start from its unquantized weights.");
@@ -84,7 +84,7 @@ public final class CheckpointQuantizer {
               output,
               plan.configJson(source, options),
               plan.tensors(),
-              source.companionFiles(),
+              source.companions(),
               options.overwrite())) {
         List<TensorReport> reports = new ArrayList<>();
         for (TensorInfo info : source.infos().values()) {
@@ -105,7 +105,7 @@ public final class CheckpointQuantizer {
   }
 
   private void writePlain(
-      CheckpointFolder source, TensorInfo info, FolderPlan plan, CheckpointWriter writer) {
+      Checkpoint source, TensorInfo info, FolderPlan plan, CheckpointWriter writer) {
     try (Arena arena = arenas.get()) {
       HostTensor tensor = transform.transform(info.name(), source.tensor(info.name()), arena);
       DType target = plan.plainDType(info);
@@ -125,18 +125,14 @@ public final class CheckpointQuantizer {
   }
 
   private TensorReport writeQuantized(
-      CheckpointFolder source,
-      TensorInfo info,
-      Scheme scheme,
-      FolderPlan plan,
-      CheckpointWriter writer) {
+      Checkpoint source, TensorInfo info, Scheme scheme, FolderPlan plan, CheckpointWriter writer) {
     try (Arena arena = arenas.get()) {
       HostTensor weight = transform.transform(info.name(), source.tensor(info.name()), arena);
       if (options.nanPolicy() == NanPolicy.ZERO) {
         weight = NonFinite.zeroed(weight, arena);
       }
       QuantizedTensor quantized =
-          quantizer.quantize(FolderLayout.module(info.name()), weight, scheme, arena);
+          quantizer.quantize(QuantizedWeights.module(info.name()), weight, scheme, arena);
       long bytes = 0;
       for (Map.Entry<String, HostTensor> part :
           plan.layout().tensors(info.name(), quantized, options).entrySet()) {
@@ -164,7 +160,7 @@ public final class CheckpointQuantizer {
       return weight.shape().elements() * cast.dtype().bytes();
     }
     SequencedMap<String, Scheme> alone = new LinkedHashMap<>();
-    alone.put(FolderLayout.module(weight.name()), scheme);
+    alone.put(QuantizedWeights.module(weight.name()), scheme);
     return FolderLayout.of(alone).plan(weight, scheme, QuantizeOptions.of(scheme)).stream()
         .mapToLong(TensorInfo::bytes)
         .sum();
@@ -176,7 +172,7 @@ public final class CheckpointQuantizer {
   }
 
   private QuantizeReport report(
-      CheckpointFolder source, List<TensorInfo> plan, List<TensorReport> tensors, long start) {
+      Checkpoint source, List<TensorInfo> plan, List<TensorReport> tensors, long start) {
     long inputBytes = 0;
     long parameters = 0;
     for (TensorInfo info : source.infos().values()) {

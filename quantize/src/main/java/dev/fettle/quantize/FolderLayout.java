@@ -68,13 +68,17 @@ enum FolderLayout {
           BitsAndBytesLayout.plan(weight.name(), weight.shape(), weight.dtype(), scheme);
       case COMPRESSED_TENSORS ->
           CompressedTensorsLayout.plan(
-              module(weight.name()), weight.shape(), weight.dtype(), scheme, options.activations());
+              QuantizedWeights.module(weight.name()),
+              weight.shape(),
+              weight.dtype(),
+              scheme,
+              options.activations());
     };
   }
 
   SequencedMap<String, HostTensor> tensors(
       String weightName, QuantizedTensor quantized, QuantizeOptions options) {
-    String module = module(weightName);
+    String module = QuantizedWeights.module(weightName);
     return switch (this) {
       case BITSANDBYTES -> BitsAndBytesLayout.tensors(weightName, quantized);
       case COMPRESSED_TENSORS ->
@@ -115,9 +119,5 @@ enum FolderLayout {
     List<String> ignore = new ArrayList<>(plainLinears);
     ignore.add("lm_head");
     return new CompressedTensorsConfig(groups, ignore);
-  }
-
-  static String module(String weightName) {
-    return weightName.substring(0, weightName.length() - ".weight".length());
   }
 }

@@ -1,6 +1,6 @@
 package dev.fettle.quantize;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
@@ -26,7 +26,7 @@ record FolderPlan(
     @Nullable FolderLayout chosenLayout) {
 
   /// @throws UserException if there is nothing to quantize, or no layout holds the schemes
-  static FolderPlan of(CheckpointFolder source, QuantizeOptions options) {
+  static FolderPlan of(Checkpoint source, QuantizeOptions options) {
     SequencedMap<String, Scheme> quantized = new LinkedHashMap<>();
     SequencedMap<String, DType> cast = new LinkedHashMap<>();
     List<String> plain = new ArrayList<>();
@@ -38,7 +38,7 @@ record FolderPlan(
         }
         continue;
       }
-      String module = FolderLayout.module(info.name());
+      String module = QuantizedWeights.module(info.name());
       @Nullable Scheme scheme = options.schemeOf(module);
       if (scheme == null || scheme instanceof Scheme.Cast) {
         plain.add(module);
@@ -57,7 +57,7 @@ record FolderPlan(
     for (TensorInfo info : source.infos().values()) {
       Scheme scheme =
           CheckpointQuantizer.isLinearWeight(info)
-              ? quantized.get(FolderLayout.module(info.name()))
+              ? quantized.get(QuantizedWeights.module(info.name()))
               : null;
       if (scheme != null && layout != null) {
         tensors.addAll(layout.plan(info, scheme, options));
@@ -69,7 +69,7 @@ record FolderPlan(
     return new FolderPlan(quantized, cast, plain, List.copyOf(tensors), layout);
   }
 
-  private static UserException nothing(CheckpointFolder source, QuantizeOptions options) {
+  private static UserException nothing(Checkpoint source, QuantizeOptions options) {
     String apart = options.skipModules().isEmpty() ? "" : " apart from " + options.skipModules();
     return new UserException(
         "Model %s has no linear layer to quantize: no matrix is named model.layers.N.*_proj.weight%s."
@@ -79,7 +79,7 @@ record FolderPlan(
   /// The scheme of a tensor, or null if it is not quantized.
   @Nullable Scheme schemeOf(TensorInfo info) {
     return CheckpointQuantizer.isLinearWeight(info)
-        ? quantized.get(FolderLayout.module(info.name()))
+        ? quantized.get(QuantizedWeights.module(info.name()))
         : null;
   }
 
@@ -95,7 +95,7 @@ record FolderPlan(
     return chosenLayout;
   }
 
-  ObjectNode configJson(CheckpointFolder source, QuantizeOptions options) {
+  ObjectNode configJson(Checkpoint source, QuantizeOptions options) {
     ObjectNode config = source.configJson();
     if (chosenLayout != null) {
       chosenLayout.writeConfig(
@@ -106,7 +106,7 @@ record FolderPlan(
     return config;
   }
 
-  private DType computeDType(CheckpointFolder source, QuantizeOptions options) {
+  private DType computeDType(Checkpoint source, QuantizeOptions options) {
     DType wanted = options.computeDtype();
     if (wanted != null) {
       return wanted;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.AtomicFiles;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.LinearModule;
@@ -37,7 +37,7 @@ class CheckpointInspectionTest {
 
   @Test
   void countsAPlainCheckpoint() {
-    try (CheckpointFolder folder = CheckpointFolder.open(write(CONFIG))) {
+    try (Checkpoint folder = Checkpoint.open(write(CONFIG))) {
       CheckpointInspection inspection = CheckpointInspection.of(folder);
       assertThat(inspection.parameters()).isEqualTo(PARAMETERS);
       assertThat(inspection.bytes()).isEqualTo(2 * PARAMETERS);
@@ -58,7 +58,7 @@ class CheckpointInspectionTest {
             quantized,
             new QuantizeOptions(Scheme.parse(scheme), DType.BF16, List.of("down_proj")),
             tensor -> {});
-    try (CheckpointFolder folder = CheckpointFolder.open(quantized)) {
+    try (Checkpoint folder = Checkpoint.open(quantized)) {
       CheckpointInspection inspection = CheckpointInspection.of(folder);
       assertThat(inspection.parameters()).isEqualTo(PARAMETERS);
       assertThat(inspection.bytes()).isEqualTo(report.outputBytes());
@@ -98,7 +98,7 @@ class CheckpointInspectionTest {
     ObjectNode config = Json.read(model.resolve("config.json"));
     config.put("intermediate_size", 128);
     AtomicFiles.writeString(model.resolve("config.json"), Json.pretty(config));
-    try (CheckpointFolder folder = CheckpointFolder.open(model)) {
+    try (Checkpoint folder = Checkpoint.open(model)) {
       assertThatThrownBy(() -> CheckpointInspection.of(folder))
           .isInstanceOf(UserException.class)
           .hasMessageContaining("model.layers.0.mlp.gate_proj.weight")

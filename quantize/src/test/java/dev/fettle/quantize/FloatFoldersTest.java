@@ -3,7 +3,7 @@ package dev.fettle.quantize;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.SafetensorsFile;
@@ -40,7 +40,7 @@ class FloatFoldersTest {
       HostTensor weight = TestWeights.normal(3, dtype, 96, 64);
       Path output = root.resolve("q-" + dtype);
       CheckpointQuantizer.quantize(write(weight), output, QuantizeOptions.of(scheme), tensor -> {});
-      try (CheckpointFolder folder = CheckpointFolder.open(output)) {
+      try (Checkpoint folder = Checkpoint.open(output)) {
         QuantizedWeights weights = QuantizedWeights.of(folder);
         assertThat(weights.isQuantized(NAME)).isTrue();
         QuantizedTensor actual = weights.read(NAME, weight.shape());

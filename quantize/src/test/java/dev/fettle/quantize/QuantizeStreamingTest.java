@@ -3,7 +3,7 @@ package dev.fettle.quantize;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.TensorInfo;
@@ -50,7 +50,7 @@ class QuantizeStreamingTest {
             .run(model, output, seen::add);
 
     long largest = 0;
-    try (CheckpointFolder read = CheckpointFolder.open(output)) {
+    try (Checkpoint read = Checkpoint.open(output)) {
       for (String name : tensors.keySet()) {
         HostTensor weight = Objects.requireNonNull(tensors.get(name));
         boolean linear = name.endsWith("_proj.weight");

@@ -1,6 +1,6 @@
 package dev.fettle.calibrate.block;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.model.Linear;
 import dev.fettle.model.LoadedBlock;
 import dev.fettle.model.Weight;
@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 /// What an algorithm sees of the block it is to quantize.
 public final class BlockData {
   private final LoadedBlock block;
-  private final CheckpointFolder checkpoint;
+  private final Checkpoint checkpoint;
   private final Map<String, Scheme.Affine> schemes;
   private final Arena arena;
   private final List<InputGroup> groups;
@@ -36,7 +36,7 @@ public final class BlockData {
 
   BlockData(
       LoadedBlock block,
-      CheckpointFolder checkpoint,
+      Checkpoint checkpoint,
       Map<String, Scheme.Affine> schemes,
       Arena arena,
       TextPass pass,
@@ -55,7 +55,7 @@ public final class BlockData {
   }
 
   /// The model's tensors as stored.
-  CheckpointFolder checkpoint() {
+  Checkpoint checkpoint() {
     return checkpoint;
   }
 

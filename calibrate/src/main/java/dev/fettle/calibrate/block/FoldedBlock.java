@@ -1,7 +1,7 @@
 package dev.fettle.calibrate.block;
 
 import dev.fettle.calibrate.block.BlockResult.Fold;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.model.Linear;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.HostTensor;
@@ -17,7 +17,7 @@ import java.util.SequencedMap;
 /// columns of their weights are multiplied by it.
 public final class FoldedBlock {
   private final BlockData data;
-  private final CheckpointFolder checkpoint;
+  private final Checkpoint checkpoint;
   private final SequencedMap<InputGroup, InputMoments> moments;
   private final Map<Linear, HostTensor> weights = new HashMap<>();
   private final Map<String, HostTensor> norms = new LinkedHashMap<>();

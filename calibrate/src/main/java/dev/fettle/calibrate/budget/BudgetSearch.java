@@ -1,7 +1,7 @@
 package dev.fettle.calibrate.budget;
 
 import dev.fettle.calibrate.CalibrationText;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.model.CausalLm;
 import dev.fettle.model.LoadOptions;
 import dev.fettle.quantize.QuantizeOptions;
@@ -60,7 +60,7 @@ public final class BudgetSearch {
   public static BudgetPlan run(Path model, Path data, Options options, Progress progress) {
     CalibrationText text = CalibrationText.load(model, data, options.limits());
     LoadOptions load = LoadOptions.defaults().withComputeDtype(options.computeDtype());
-    try (CheckpointFolder folder = CheckpointFolder.open(model)) {
+    try (Checkpoint folder = Checkpoint.open(model)) {
       if (folder.quantizationConfig() != null) {
         throw new UserException(
             "Model " + model + " is quantized already; start from its unquantized weights.");

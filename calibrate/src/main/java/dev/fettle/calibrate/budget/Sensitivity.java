@@ -1,6 +1,6 @@
 package dev.fettle.calibrate.budget;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
@@ -24,12 +24,12 @@ import java.util.Objects;
 /// arXiv:1905.03696); measured on the output itself as in Li et al. 2021 (BRECQ, arXiv:2102.05426),
 /// section 3.4, here as the divergence of the predictions.
 final class Sensitivity {
-  private final CheckpointFolder folder;
+  private final Checkpoint folder;
   private final CausalLm model;
   private final BudgetSearch.Options options;
 
   /// @param model of `folder`, unchanged
-  Sensitivity(CheckpointFolder folder, CausalLm model, BudgetSearch.Options options) {
+  Sensitivity(Checkpoint folder, CausalLm model, BudgetSearch.Options options) {
     this.folder = folder;
     this.model = model;
     this.options = options;

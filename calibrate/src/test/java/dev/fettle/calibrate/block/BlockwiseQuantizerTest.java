@@ -13,7 +13,7 @@ import dev.fettle.calibrate.awq.AwqOptions;
 import dev.fettle.calibrate.gptq.Gptq;
 import dev.fettle.calibrate.gptq.GptqOptions;
 import dev.fettle.calibrate.smoothquant.SmoothQuant;
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.FileHash;
 import dev.fettle.checkpoint.TensorInfo;
@@ -256,10 +256,10 @@ class BlockwiseQuantizerTest {
   void aWeightThatIsNotFiniteIsNamed() throws IOException {
     Path model = folder.resolve("nan");
     String broken = "model.layers.1.mlp.up_proj.weight";
-    try (CheckpointFolder source = CheckpointFolder.open(Comparison.embeddedModel())) {
+    try (Checkpoint source = Checkpoint.open(Comparison.embeddedModel())) {
       List<TensorInfo> plan = new ArrayList<>(source.infos().values());
       try (CheckpointWriter writer =
-          CheckpointWriter.create(model, source.configJson(), plan, source.companionFiles())) {
+          CheckpointWriter.create(model, source.configJson(), plan, source.companions())) {
         for (TensorInfo info : plan) {
           byte[] bytes = source.tensor(info.name()).data().toArray(ValueLayout.JAVA_BYTE);
           if (info.name().equals(broken)) {

@@ -3,7 +3,7 @@ package dev.fettle.demo.pretrain;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.demo.world.World;
 import dev.fettle.text.Tokenizer;
 import java.nio.file.Path;
@@ -18,7 +18,7 @@ class RandomModelTest {
     Path folder = temporary.resolve("model");
     RandomModel.write(folder, SMALL, 5);
 
-    try (CheckpointFolder model = CheckpointFolder.open(folder);
+    try (Checkpoint model = Checkpoint.open(folder);
         Tokenizer tokenizer = Tokenizer.load(folder)) {
       assertThat(model.config().hiddenSize()).isEqualTo(32);
       assertThat(model.config().tieWordEmbeddings()).isTrue();

@@ -1,6 +1,7 @@
 package dev.fettle.quantize.compressedtensors;
 
-import dev.fettle.checkpoint.CheckpointFolder;
+import dev.fettle.checkpoint.Checkpoint;
+import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.AffineParameters;
 import dev.fettle.quantize.AffineTensor;
@@ -9,6 +10,7 @@ import dev.fettle.quantize.Granularity;
 import dev.fettle.quantize.Mxfp4Tensor;
 import dev.fettle.quantize.Nvfp4Tensor;
 import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.quantize.QuantizedWeights;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
@@ -22,43 +24,46 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Reads the quantized layers of a folder that compressed-tensors wrote.
-public final class CompressedTensorsReader {
-  private final CheckpointFolder folder;
+public final class CompressedTensorsReader implements QuantizedWeights {
+  private final Checkpoint folder;
   private final CompressedTensorsConfig config;
 
   /// @throws UserException if the folder's quantization is of a kind that is not supported
-  public CompressedTensorsReader(CheckpointFolder folder) {
+  public CompressedTensorsReader(Checkpoint folder) {
     this.folder = folder;
     this.config =
         CompressedTensorsConfig.parse(
             folder.configJson(), folder.path().resolve("config.json").toString());
   }
 
-  /// Whether this layer is stored quantized.
-  public boolean isQuantized(String module) {
-    return folder.infos().containsKey(module + CompressedTensorsLayout.SCALE)
+  @Override
+  public boolean isQuantized(String weightName) {
+    String module = QuantizedWeights.module(weightName);
+    return !module.equals(weightName)
+        && folder.infos().containsKey(module + CompressedTensorsLayout.SCALE)
         && config.groupOf(module) != null;
   }
 
-  /// The names of the tensors that belong to this layer's weight and input.
-  public List<String> parts(String module) {
+  @Override
+  public List<String> parts(String weightName) {
+    String module = QuantizedWeights.module(weightName);
     return CompressedTensorsLayout.SUFFIXES.stream()
         .map(suffix -> module + suffix)
         .filter(folder.infos()::containsKey)
         .toList();
   }
 
-  /// How the layer's input is quantized, or null if it is not.
-  public @Nullable ActivationQuantization activations(String module) {
-    CompressedTensorsConfig.Group group = config.groupOf(module);
+  @Override
+  public @Nullable ActivationQuantization activations(LinearModule layer) {
+    CompressedTensorsConfig.Group group = config.groupOf(layer.name());
     return group == null ? null : group.activations();
   }
 
-  /// Calibrated parameters of a layer with static activations, in the scheme's own numbering.
-  ///
-  /// @throws UserException if they are missing or no positive number
-  public AffineParameters inputParameters(String module) {
-    ActivationQuantization activations = activations(module);
+  /// In the scheme's own numbering.
+  @Override
+  public AffineParameters inputParameters(LinearModule layer) {
+    String module = layer.name();
+    ActivationQuantization activations = activations(layer);
     if (activations == null || activations.dynamic()) {
       throw new IllegalArgumentException(module + " has no static activations");
     }
@@ -88,12 +93,9 @@ public final class CompressedTensorsReader {
     return stored.toFloats()[0];
   }
 
-  /// The weight; views of the mapped file where its bytes are as we keep them.
-  ///
-  /// @param demanded the shape the architecture gives the weight
-  /// @throws UserException if a tensor is missing, or has another dtype or shape than its scheme
-  ///   demands, or a scale is not finite
-  public QuantizedTensor read(String module, Shape demanded) {
+  @Override
+  public QuantizedTensor read(String weightName, Shape demanded) {
+    String module = QuantizedWeights.module(weightName);
     CompressedTensorsConfig.Group group = config.groupOf(module);
     if (group == null) {
       throw new IllegalArgumentException(module + " is not quantized");

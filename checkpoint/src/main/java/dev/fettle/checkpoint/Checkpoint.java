@@ -1,0 +1,43 @@
+package dev.fettle.checkpoint;
+
+import dev.fettle.tensor.UserException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
+
+/// A model on disk, whatever its container: named tensors, a configuration, and the files that go
+/// with it. Tensors have the names that transformers gives them.
+public sealed interface Checkpoint extends TensorSource permits CheckpointFolder {
+
+  /// Opens a Hugging Face model folder.
+  ///
+  /// @throws UserException if there is none, or it is truncated or contradicts itself
+  static Checkpoint open(Path path) {
+    if (!Files.exists(path)) {
+      throw new UserException(
+          "Model "
+              + path
+              + " does not exist; expected a folder with config.json and model.safetensors.");
+    }
+    return CheckpointFolder.open(path);
+  }
+
+  /// The folder or file.
+  Path path();
+
+  /// What the configuration says about the computation.
+  ///
+  /// @throws UserException if the architecture is not supported or a key is missing
+  ModelConfig config();
+
+  /// The configuration as a `config.json`, with keys that [ModelConfig] does not know; a copy.
+  ObjectNode configJson();
+
+  /// The `quantization_config` of a quantized checkpoint, or null.
+  @Nullable ObjectNode quantizationConfig();
+
+  /// Tokenizer, chat template, generation settings and licence: what a derived model copies along.
+  List<CompanionFile> companions();
+}
