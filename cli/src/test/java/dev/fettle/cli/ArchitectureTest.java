@@ -61,6 +61,18 @@ class ArchitectureTest {
                   "lora",
                   "calibrate")),
           Map.entry(
+              "export",
+              Set.of(
+                  "tensor",
+                  "checkpoint",
+                  "quantize",
+                  "text",
+                  "engine",
+                  "model",
+                  "lora",
+                  "calibrate",
+                  "evaluate")),
+          Map.entry(
               "demo",
               Set.of(
                   "tensor",

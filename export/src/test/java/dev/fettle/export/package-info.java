@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.export;
+
+import org.jspecify.annotations.NullMarked;
