@@ -11,9 +11,13 @@ import java.nio.charset.StandardCharsets;
 /// Reads the header of a file from front to back; whatever would reach beyond the end is a message
 /// instead.
 final class GgufCursor {
+  /// Of all names and single strings together, which are copied; arrays of strings are not.
+  private static final long MAX_TEXT_BYTES = 1 << 26;
+
   private final MemorySegment file;
   private final String source;
   private long at;
+  private long textBytes;
 
   GgufCursor(MemorySegment file, String source) {
     this.file = file;
@@ -81,6 +85,7 @@ final class GgufCursor {
               .formatted(source, what, Long.toUnsignedString(length), start, most));
     }
     MemorySegment bytes = bytes(length, what);
+    spend(length);
     try {
       return StandardCharsets.UTF_8
           .newDecoder()
@@ -91,6 +96,22 @@ final class GgufCursor {
           "File %s has %s at byte %d that is not UTF-8 text; it is damaged."
               .formatted(source, what, start),
           e);
+    }
+  }
+
+  /// A single string; bytes that are not UTF-8 become U+FFFD.
+  String text(String what) {
+    MemorySegment bytes = string(what);
+    spend(bytes.byteSize());
+    return GgufStrings.decode(bytes);
+  }
+
+  private void spend(long bytes) {
+    textBytes += bytes;
+    if (textBytes > MAX_TEXT_BYTES) {
+      throw new UserException(
+          "File %s has more than %d bytes of names and texts in its metadata."
+              .formatted(source, MAX_TEXT_BYTES));
     }
   }
 

@@ -24,7 +24,7 @@ final class GgufValueReader {
       case F32, F64 ->
           new GgufValue.Real(type, GgufNumbers.realAt(type, cursor.bytes(type.bytes(), what), 0));
       case BOOL -> new GgufValue.Bool(bool(cursor.u8(what), key));
-      case STRING -> new GgufValue.Text(GgufStrings.decode(cursor.string(what)));
+      case STRING -> new GgufValue.Text(cursor.text(what));
       case ARRAY -> array(key, what);
     };
   }
