@@ -38,6 +38,22 @@ public sealed interface Checkpoint extends TensorSource permits CheckpointFolder
   /// The `quantization_config` of a quantized checkpoint, or null.
   @Nullable ObjectNode quantizationConfig();
 
+  /// Dtype and shape of one tensor.
+  ///
+  /// @throws UserException if there is none of this name
+  default TensorInfo info(String name) {
+    TensorInfo info = infos().get(name);
+    if (info == null) {
+      throw new UserException("Model " + path() + " has no tensor '" + name + "'.");
+    }
+    return info;
+  }
+
+  /// Whether weights may be packed, as opposed to plain numbers throughout.
+  default boolean isQuantized() {
+    return quantizationConfig() != null;
+  }
+
   /// Tokenizer, chat template, generation settings and licence: what a derived model copies along.
   List<CompanionFile> companions();
 }

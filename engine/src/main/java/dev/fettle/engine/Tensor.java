@@ -143,6 +143,13 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
+  /// All elements of an I64 tensor, row-major.
+  public long[] toLongs() {
+    try (Scope scope = Scope.open()) {
+      return contiguous().segment().toArray(HostTensor.I64_LAYOUT);
+    }
+  }
+
   /// The only element of a one-element tensor.
   public double item() {
     try (Scalar scalar = raw().item()) {

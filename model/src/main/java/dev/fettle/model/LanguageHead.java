@@ -28,7 +28,7 @@ final class LanguageHead {
   /// @return float32 `[rows, vocab]`
   Tensor logits(Tensor hidden) {
     try (Scope scope = Scope.open()) {
-      return scope.keep(hidden.linear(scratch.materialize(weight)).to(DType.F32));
+      return scope.keep(scratch.multiply("lm_head", hidden, weight).to(DType.F32));
     }
   }
 

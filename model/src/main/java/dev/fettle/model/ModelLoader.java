@@ -23,6 +23,7 @@ import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.MappedPages;
+import dev.fettle.tensor.Shape;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -109,9 +110,11 @@ final class ModelLoader {
     ModelLoader loader = new ModelLoader(checkpoint, options);
     loader.packed.close();
     try {
-      Tensor table = loader.dense(Architecture.EMBEDDING);
-      weights.adopt(table);
-      return new Embedding(new Weight.Dense(table), loader.compute);
+      Weight table = loader.table(Architecture.EMBEDDING);
+      if (table instanceof Weight.Dense dense) {
+        weights.adopt(dense.value());
+      }
+      return new Embedding(table, loader.compute);
     } finally {
       loader.scratch.close();
       loader.weights.close();
@@ -130,7 +133,7 @@ final class ModelLoader {
     check(checkpoint);
     try (Scope.Entered entered = weights.enter()) {
       Rope rope = new Rope(config);
-      Weight embedding = plainWeight(Architecture.EMBEDDING);
+      Weight embedding = table(Architecture.EMBEDDING);
       for (LinearModule module : architecture.linears()) {
         linears.put(module.name(), linear(module));
       }
@@ -139,7 +142,7 @@ final class ModelLoader {
         blocks.add(block(layer, rope));
       }
       RmsNorm finalNorm = norm(Architecture.FINAL_NORM);
-      Weight head = config.tieWordEmbeddings() ? embedding : plainWeight(Architecture.OUTPUT_HEAD);
+      Weight head = config.tieWordEmbeddings() ? embedding : table(Architecture.OUTPUT_HEAD);
       return new CausalLm(
           new CausalLm.Parts(
               config,
@@ -200,11 +203,7 @@ final class ModelLoader {
     String name = module.weightName();
     Scheme scheme = options.quantizeOnLoad();
     if (packedWeights.isQuantized(name)) {
-      if (options.trainable()) {
-        throw new UserException(
-            "Model %s is quantized ('%s' is packed), so its weights cannot all be trained; use LoRA, or start from the unquantized model."
-                .formatted(checkpoint.path(), name));
-      }
+      requireFrozen(name);
       return packed(module, packedWeights.read(module));
     }
     return scheme == null ? plainWeight(name) : quantized(module, scheme);
@@ -253,6 +252,24 @@ final class ModelLoader {
     return config != null && config.get("llm_int8_threshold") instanceof JsonNode number
         ? number.floatValue()
         : LlmInt8Linear.DEFAULT_THRESHOLD;
+  }
+
+  private void requireFrozen(String name) {
+    if (options.trainable()) {
+      throw new UserException(
+          "Model %s is quantized ('%s' is packed), so its weights cannot all be trained; use LoRA, or start from the unquantized model."
+              .formatted(checkpoint.path(), name));
+    }
+  }
+
+  /// An embedding or an output head; GGUF files pack these too.
+  private Weight table(String name) {
+    if (!packedWeights.isQuantized(name)) {
+      return plainWeight(name);
+    }
+    requireFrozen(name);
+    return new Weight.Quantized(
+        packedWeights.read(name, Shape.of(config.vocabSize(), config.hiddenSize())));
   }
 
   private Weight plainWeight(String name) {

@@ -6,7 +6,6 @@ import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
-import dev.fettle.tensor.MappedPages;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -70,44 +69,66 @@ public final class CheckpointQuantizer {
         .run(model, output, onTensor);
   }
 
+  /// As the other `quantize`, from weights that may be packed; those are dequantized first, unless
+  /// `quantizer` takes them as they are.
+  ///
+  /// @param source stays open
+  public static QuantizeReport quantize(
+      UnpackedCheckpoint source,
+      Path output,
+      QuantizeOptions options,
+      WeightQuantizer quantizer,
+      Consumer<TensorReport> onTensor) {
+    CheckpointWriter.checkTarget(output, options.overwrite());
+    return new CheckpointQuantizer(Arena::ofShared, options, quantizer, TensorTransform.none())
+        .run(source, output, onTensor);
+  }
+
   QuantizeReport run(Path model, Path output, Consumer<TensorReport> onTensor) {
-    long start = System.nanoTime();
     CheckpointWriter.checkTarget(output, options.overwrite());
     try (Checkpoint source = Checkpoint.open(model)) {
-      if (source.quantizationConfig() != null) {
+      if (source.isQuantized()) {
         throw new UserException(
-            "Model " + model + " is quantized already; start from its unquantized weights.");
+            "Model %s is quantized already; start from its unquantized weights, or take this one as it is with 'fettle convert'."
+                .formatted(model));
       }
-      FolderPlan plan = FolderPlan.of(source, options);
-      try (CheckpointWriter writer =
-          CheckpointWriter.create(
-              output,
-              plan.configJson(source, options),
-              plan.tensors(),
-              source.companions(),
-              options.overwrite())) {
-        List<TensorReport> reports = new ArrayList<>();
-        for (TensorInfo info : source.infos().values()) {
-          @Nullable Scheme scheme = plan.schemeOf(info);
-          if (scheme == null) {
-            writePlain(source, info, plan, writer);
-          } else {
-            TensorReport report = writeQuantized(source, info, scheme, plan, writer);
-            reports.add(report);
-            onTensor.accept(report);
-          }
-          MappedPages.release(source.tensor(info.name()).data());
+      return run(UnpackedCheckpoint.of(source), output, onTensor);
+    }
+  }
+
+  private QuantizeReport run(
+      UnpackedCheckpoint source, Path output, Consumer<TensorReport> onTensor) {
+    long start = System.nanoTime();
+    FolderPlan plan = FolderPlan.of(source, options);
+    try (CheckpointWriter writer =
+        CheckpointWriter.create(
+            output,
+            plan.configJson(source, options),
+            plan.tensors(),
+            source.stored().companions(),
+            options.overwrite())) {
+      List<TensorReport> reports = new ArrayList<>();
+      for (TensorInfo info : source.infos().values()) {
+        @Nullable Scheme scheme = plan.schemeOf(info);
+        if (scheme == null) {
+          writePlain(source, info, plan, writer);
+        } else {
+          TensorReport report = writeQuantized(source, info, scheme, plan, writer);
+          reports.add(report);
+          onTensor.accept(report);
         }
-        writer.commit();
-        return report(source, plan.tensors(), reports, start);
+        source.release(info.name());
       }
+      writer.commit();
+      return report(source, plan.tensors(), reports, start);
     }
   }
 
   private void writePlain(
-      Checkpoint source, TensorInfo info, FolderPlan plan, CheckpointWriter writer) {
+      UnpackedCheckpoint source, TensorInfo info, FolderPlan plan, CheckpointWriter writer) {
     try (Arena arena = arenas.get()) {
-      HostTensor tensor = transform.transform(info.name(), source.tensor(info.name()), arena);
+      HostTensor tensor =
+          transform.transform(info.name(), source.tensor(info.name(), arena), arena);
       DType target = plan.plainDType(info);
       if (target != tensor.dtype()) {
         tensor = cast(tensor, target, arena);
@@ -125,9 +146,14 @@ public final class CheckpointQuantizer {
   }
 
   private TensorReport writeQuantized(
-      Checkpoint source, TensorInfo info, Scheme scheme, FolderPlan plan, CheckpointWriter writer) {
+      UnpackedCheckpoint source,
+      TensorInfo info,
+      Scheme scheme,
+      FolderPlan plan,
+      CheckpointWriter writer) {
     try (Arena arena = arenas.get()) {
-      HostTensor weight = transform.transform(info.name(), source.tensor(info.name()), arena);
+      HostTensor weight =
+          transform.transform(info.name(), source.tensor(info.name(), arena), arena);
       if (options.nanPolicy() == NanPolicy.ZERO) {
         weight = NonFinite.zeroed(weight, arena);
       }
@@ -144,11 +170,17 @@ public final class CheckpointQuantizer {
           info.shape(),
           info.dtype(),
           scheme,
-          info.bytes(),
+          source.storedBytes(info.name()),
           bytes,
           8.0 * bytes / info.shape().elements(),
-          TensorError.of(weight, quantized));
+          TensorError.of(exact(source, info.name(), weight, arena), quantized));
     }
+  }
+
+  /// What the error of a quantized weight is counted from: a packed one as it is, not rounded.
+  private static HostTensor exact(
+      UnpackedCheckpoint source, String name, HostTensor weight, Arena arena) {
+    return source.isPacked(name) ? source.tensor(name, DType.F32, arena) : weight;
   }
 
   /// Bytes that a folder holds for one weight in a scheme: codes, scales and whatever else its
@@ -172,12 +204,14 @@ public final class CheckpointQuantizer {
   }
 
   private QuantizeReport report(
-      Checkpoint source, List<TensorInfo> plan, List<TensorReport> tensors, long start) {
+      UnpackedCheckpoint source, List<TensorInfo> plan, List<TensorReport> tensors, long start) {
     long inputBytes = 0;
     long parameters = 0;
     for (TensorInfo info : source.infos().values()) {
-      inputBytes += info.bytes();
       parameters += info.shape().elements();
+    }
+    for (TensorInfo info : source.stored().infos().values()) {
+      inputBytes += info.bytes();
     }
     long outputBytes = plan.stream().mapToLong(TensorInfo::bytes).sum();
     long quantizedBytes = tensors.stream().mapToLong(TensorReport::outputBytes).sum();

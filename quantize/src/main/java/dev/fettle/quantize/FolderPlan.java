@@ -1,6 +1,5 @@
 package dev.fettle.quantize;
 
-import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
@@ -26,7 +25,7 @@ record FolderPlan(
     @Nullable FolderLayout chosenLayout) {
 
   /// @throws UserException if there is nothing to quantize, or no layout holds the schemes
-  static FolderPlan of(Checkpoint source, QuantizeOptions options) {
+  static FolderPlan of(UnpackedCheckpoint source, QuantizeOptions options) {
     SequencedMap<String, Scheme> quantized = new LinkedHashMap<>();
     SequencedMap<String, DType> cast = new LinkedHashMap<>();
     List<String> plain = new ArrayList<>();
@@ -69,7 +68,7 @@ record FolderPlan(
     return new FolderPlan(quantized, cast, plain, List.copyOf(tensors), layout);
   }
 
-  private static UserException nothing(Checkpoint source, QuantizeOptions options) {
+  private static UserException nothing(UnpackedCheckpoint source, QuantizeOptions options) {
     String apart = options.skipModules().isEmpty() ? "" : " apart from " + options.skipModules();
     return new UserException(
         "Model %s has no linear layer to quantize: no matrix is named model.layers.N.*_proj.weight%s."
@@ -95,7 +94,7 @@ record FolderPlan(
     return chosenLayout;
   }
 
-  ObjectNode configJson(Checkpoint source, QuantizeOptions options) {
+  ObjectNode configJson(UnpackedCheckpoint source, QuantizeOptions options) {
     ObjectNode config = source.configJson();
     if (chosenLayout != null) {
       chosenLayout.writeConfig(
@@ -106,7 +105,7 @@ record FolderPlan(
     return config;
   }
 
-  private DType computeDType(Checkpoint source, QuantizeOptions options) {
+  private DType computeDType(UnpackedCheckpoint source, QuantizeOptions options) {
     DType wanted = options.computeDtype();
     if (wanted != null) {
       return wanted;
