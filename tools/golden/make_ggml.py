@@ -1,8 +1,9 @@
 """quantize/.../golden/ggml.properties: SHA-256 of what ggml and gguf-py make of the samples of GgmlSamples.java.
 
-`TYPE.blocks`: the quantized bytes; `TYPE.weights`: those bytes dequantized, as float32. The formats with blocks of 32
-are the same from gguf-py and from ggml, which the script checks; the K formats only ggml can quantize to. --ggml is a
-libggml-base library, such as the one in the wheel pywhispercpp 1.5.1 (ggml 0.13.1, compiled without FMA).
+`TYPE.blocks`: the quantized bytes; `TYPE.weights`: those bytes dequantized, as float32; `TYPE.weighted`: the quantized
+bytes when columns have an importance. The legacy formats are the same from gguf-py and from ggml, which the script
+checks; the others only ggml can quantize to. Dequantized, all are the same from both, and so are random bytes. --ggml
+is a libggml-base library, such as the one in the wheel pywhispercpp 1.5.1 (ggml 0.13.1, compiled without FMA).
 """
 
 import argparse
@@ -14,7 +15,9 @@ import gguf
 import numpy
 
 COUNT = 1 << 18
-TYPES = ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K"]
+LEGACY = ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"]
+TYPES = LEGACY + ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4"]
+ROW = 17 * 256
 
 
 def hashed(i):
@@ -45,11 +48,43 @@ def samples():
     return numpy.concatenate([bell * scale] + [part.astype(numpy.float32) for part in special])
 
 
-def ggml_quantize(library, kind, x):
+def importance():
+    """One number per column of rows of ROW: fourth powers of hashed numbers from 0 to 1, and a run of zeros."""
+    h = hashed(numpy.arange(ROW, dtype=numpy.uint64)) & numpy.uint64(0xFFFF)
+    u = h.astype(numpy.float32) * numpy.float32(2.0**-16)
+    power = u * u * u * u
+    power[64:96] = 0
+    return power
+
+
+def pointer(array):
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def ggml_quantize(library, kind, x, row, importance=None):
     blocks = numpy.empty(gguf.quant_shape_to_byte_shape(x.shape, kind), numpy.uint8)
-    quantize = getattr(library, f"quantize_row_{kind.name.replace('Q', 'q', 1)}_ref")
-    quantize(ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(blocks.ctypes.data), ctypes.c_int64(x.size))
+    weights = None if importance is None else pointer(importance)
+    rows = ctypes.c_int64(x.size // row)
+    size = library.ggml_quantize_chunk(
+        int(kind), pointer(x), pointer(blocks), ctypes.c_int64(0), rows, ctypes.c_int64(row), weights)
+    assert size == blocks.size
     return blocks
+
+
+def ggml_dequantize(library, kind, blocks, count):
+    x = numpy.empty(count, numpy.float32)
+    name = kind.name.lower().replace("_k", "_K")
+    getattr(library, f"dequantize_row_{name}")(pointer(blocks), pointer(x), ctypes.c_int64(count))
+    return x
+
+
+def check_dequantize(library, kind, blocks, weights):
+    """ggml and gguf-py agree, here and on bytes at random with finite scales."""
+    assert (ggml_dequantize(library, kind, blocks, weights.size).view(numpy.uint32) == weights.view(numpy.uint32)).all()
+    random = numpy.random.default_rng(5).integers(0, 256, blocks.size).astype(numpy.uint8) & numpy.uint8(0xBF)
+    there = ggml_dequantize(library, kind, random, weights.size)
+    here = gguf.quants.dequantize(random, kind)
+    assert (there.view(numpy.uint32) == here.view(numpy.uint32)).all(), kind
 
 
 def digest(array):
@@ -60,16 +95,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ggml", type=Path, required=True, help="libggml-base.so")
     library = ctypes.CDLL(str(parser.parse_args().ggml))
+    library.ggml_quantize_chunk.restype = ctypes.c_size_t
     x = samples()
+    weights_of_columns = importance()
     lines = [f"# make_ggml.py, gguf 0.19.0, ggml 0.13.1 without FMA, numpy {numpy.__version__}; {x.size} samples"]
     for name in TYPES:
         kind = gguf.GGMLQuantizationType[name]
-        blocks = ggml_quantize(library, kind, x)
-        if not name.endswith("K"):  # the last blocks mix -0.0 and 0.0, of which ggml takes the first and numpy any
-            assert (gguf.quants.quantize(x[:-256], kind) == ggml_quantize(library, kind, x[:-256])).all(), name
+        blocks = ggml_quantize(library, kind, x, ROW)
+        if name in LEGACY:  # the last blocks mix -0.0 and 0.0, of which ggml takes the first and numpy any
+            assert (gguf.quants.quantize(x[:-256], kind) == ggml_quantize(library, kind, x[:-256], 256)).all(), name
         weights = gguf.quants.dequantize(blocks, kind)
+        check_dequantize(library, kind, blocks, weights)
         lines.append(f"{name}.blocks={digest(blocks)}")
         lines.append(f"{name}.weights={digest(weights)}")
+        lines.append(f"{name}.weighted={digest(ggml_quantize(library, kind, x, ROW, weights_of_columns))}")
     folder = Path(__file__).resolve().parents[2] / "quantize/src/test/resources/golden"
     (folder / "ggml.properties").write_text("\n".join(lines) + "\n")
 

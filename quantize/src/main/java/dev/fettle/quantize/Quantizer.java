@@ -51,7 +51,7 @@ public final class Quantizer {
       case Scheme.Float8 float8 -> Float8Quantizer.quantize(name, weight, float8, allocator);
       case Scheme.Mxfp4 mxfp4 -> Fp4BlockQuantizer.mxfp4(name, weight, allocator);
       case Scheme.Nvfp4 nvfp4 -> Fp4BlockQuantizer.nvfp4(name, weight, allocator);
-      case Scheme.Ggml ggml -> GgmlQuantizer.quantize(name, weight, ggml.type(), allocator);
+      case Scheme.Ggml ggml -> GgmlQuantizer.quantize(name, weight, ggml.type(), null, allocator);
       case Scheme.Cast cast ->
           throw new UserException(
               "Scheme %s does not quantize; it only rounds to another dtype.".formatted(scheme));

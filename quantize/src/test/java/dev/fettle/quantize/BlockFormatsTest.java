@@ -25,7 +25,9 @@ class BlockFormatsTest {
   /// in the highest binade; MXFP4 one step, because a block's largest weight is at least 3.5 steps;
   /// NVFP4 1/6 times the rounding of the scale; Q4_0 and Q5_0 a whole step where the largest weight
   /// of the other sign is cut off; the others half a step and the rounding of scales to float16. K
-  /// formats share six bits per scale among eight or sixteen blocks, for which a step is allowed.
+  /// formats share six bits per scale among eight or sixteen blocks, for which a step is allowed;
+  /// IQ4_NL half its widest step, and another half where the largest weight of the other sign is
+  /// cut off.
   @ParameterizedTest
   @CsvSource({
     "fp4:group=64,0.1667",
@@ -44,7 +46,9 @@ class BlockFormatsTest {
     "q5_1,0.035",
     "q4_k,0.14",
     "q5_k,0.07",
-    "q6_k,0.034"
+    "q6_k,0.034",
+    "iq4_nl,0.104",
+    "mxfp4_ggml,0.2858"
   })
   void staysWithinItsErrorBound(String scheme, float bound) {
     for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16}) {
@@ -71,8 +75,21 @@ class BlockFormatsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "fp4:group=64", "fp4:group=64:double", "fp8_e4m3:tensor", "fp8_e5m2:group=128", "mxfp4",
-        "nvfp4", "q8_0", "q5_1", "q4_k", "q6_k"
+        "fp4:group=64",
+        "fp4:group=64:double",
+        "fp8_e4m3:tensor",
+        "fp8_e5m2:group=128",
+        "mxfp4",
+        "nvfp4",
+        "q8_0",
+        "q5_1",
+        "q2_k",
+        "q3_k",
+        "q4_k",
+        "q6_k",
+        "iq4_nl",
+        "iq4_xs",
+        "mxfp4_ggml"
       })
   void rowsAndDtypesAgreeWithTheWhole(String scheme) {
     HostTensor weight = TestWeights.normal(5, DType.BF16, ROWS, COLUMNS);
@@ -93,7 +110,8 @@ class BlockFormatsTest {
 
   /// Heap memory takes the scalar kernels.
   @ParameterizedTest
-  @ValueSource(strings = {"fp4:group=64", "fp8_e4m3:channel", "mxfp4", "nvfp4", "q4_0", "q5_k"})
+  @ValueSource(
+      strings = {"fp4:group=64", "fp8_e4m3:channel", "mxfp4", "nvfp4", "q4_0", "q5_k", "iq4_xs"})
   void heapAndNativeMemoryAgree(String scheme) {
     HostTensor weight = TestWeights.normal(6, DType.F32, ROWS, COLUMNS);
     HostTensor heap = HostTensor.of(weight.toFloats(), ROWS, COLUMNS);
@@ -120,9 +138,14 @@ class BlockFormatsTest {
         "q4_1",
         "q5_0",
         "q5_1",
+        "q2_k",
+        "q3_k",
         "q4_k",
         "q5_k",
-        "q6_k"
+        "q6_k",
+        "iq4_nl",
+        "iq4_xs",
+        "mxfp4_ggml"
       })
   void zerosAndConstantsSurvive(String scheme) {
     HostTensor zeros = TestWeights.of(new float[2 * 256], DType.BF16, 2, 256);

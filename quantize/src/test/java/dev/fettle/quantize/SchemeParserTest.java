@@ -34,6 +34,8 @@ class SchemeParserTest {
           "llm.int8",
           "q8_0",
           "q4_k",
+          "iq4_nl",
+          "mxfp4_ggml",
           "float32",
           "bfloat16");
 

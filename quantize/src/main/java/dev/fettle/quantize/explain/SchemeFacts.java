@@ -229,7 +229,7 @@ record SchemeFacts(
           "%s has blocks of %d; rows of %d numbers are no multiple of it."
               .formatted(scheme, block, columns));
     }
-    int codeBits = scheme.type().text().charAt(1) - '0';
+    int codeBits = scheme.type().codeBits();
     double perBlock = 8.0 * scheme.type().blockBytes() - (double) codeBits * block;
     return new SchemeFacts(
         "ggml's %s: blocks of %d numbers of %d bits in %d bytes."

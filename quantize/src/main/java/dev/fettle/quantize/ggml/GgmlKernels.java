@@ -20,12 +20,20 @@ public sealed interface GgmlKernels permits ScalarGgmlKernels, VectorGgmlKernels
     private Holder() {}
   }
 
-  /// The bytes that ggml's reference quantizer (`quantize_row_…_ref`, without importance matrix)
-  /// makes of the weights.
+  /// The bytes that ggml (`ggml_quantize_chunk`, without importance matrix) makes of the weights.
   ///
   /// @param weights `count` float32
   /// @param blocks receives `type.bytes(count)` bytes
   void quantize(GgmlType type, MemorySegment weights, long count, MemorySegment blocks);
+
+  /// The bytes that ggml (`ggml_quantize_chunk`, with importance matrix) makes of one row of
+  /// weights. Q8_0 and MXFP4 have nothing to choose, and ignore the importance.
+  ///
+  /// @param weights one float32 per column
+  /// @param importance of each column, finite and not negative: such as the mean square of its
+  ///   input
+  /// @param blocks receives `type.bytes(importance.length)` bytes
+  void quantizeRow(GgmlType type, MemorySegment weights, float[] importance, MemorySegment blocks);
 
   /// The weights that the blocks stand for, each operation of the layout's formula rounded to
   /// float32.

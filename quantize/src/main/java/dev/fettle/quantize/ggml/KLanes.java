@@ -171,7 +171,7 @@ final class KLanes {
     FloatVector scale = FloatVector.zero(FLOATS);
     FloatVector best = FloatVector.zero(FLOATS);
     for (int step = 0; step < 19; step++) {
-      FloatVector iscale = FloatVector.broadcast(FLOATS, -KSearch.candidate(step)).div(largest);
+      FloatVector iscale = FloatVector.broadcast(FLOATS, -KSearch.candidate(step, 32)).div(largest);
       FloatVector sumXl = FloatVector.zero(FLOATS);
       FloatVector sumL2 = FloatVector.zero(FLOATS);
       for (int i = 0; i < 16; i++) {

@@ -7,16 +7,19 @@ import static dev.fettle.quantize.ggml.Bytes.putF16;
 import static dev.fettle.quantize.ggml.Bytes.u8;
 
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
-/// The formats with blocks of 256, one block `x` at a time. Source: ggml, `quantize_row_q…_K_ref`.
+/// The formats with blocks of 256, one block `x` at a time. Source: ggml, `quantize_row_q…_K_ref`
+/// and `quantize_row_q…_K_impl`.
 final class ScalarBlocksK {
   private static final int N = 256;
 
   private ScalarBlocksK() {}
 
-  static void toQ4_K(float[] x, MemorySegment y) {
+  /// @param importance of the block's columns, or null for ggml's reference quantizer
+  static void toQ4_K(float[] x, float @Nullable [] importance, MemorySegment y) {
     int[] codes = new int[N];
-    affine(x, KSearch.Grid.Q4_K, y, codes);
+    affine(x, importance, KSearch.Grid.Q4_K, y, codes);
     packQ4_K(codes, 0, y);
   }
 
@@ -29,9 +32,9 @@ final class ScalarBlocksK {
     }
   }
 
-  static void toQ5_K(float[] x, MemorySegment y) {
+  static void toQ5_K(float[] x, float @Nullable [] importance, MemorySegment y) {
     int[] codes = new int[N];
-    affine(x, KSearch.Grid.Q5_K, y, codes);
+    affine(x, importance, KSearch.Grid.Q5_K, y, codes);
     packQ5_K(codes, 0, y);
   }
 
@@ -52,17 +55,13 @@ final class ScalarBlocksK {
   }
 
   /// Writes d, dmin and the 6-bit scales, and finds the codes.
-  private static void affine(float[] x, KSearch.Grid grid, MemorySegment y, int[] codes) {
-    float[] scales = new float[8];
-    float[] mins = new float[8];
-    KSearch.Fit fit = new KSearch.Fit();
-    for (int j = 0; j < 8; j++) {
-      KSearch.affine(x, 32 * j, grid, fit);
-      scales[j] = fit.scale;
-      mins[j] = fit.min;
-      System.arraycopy(fit.codes, 0, codes, 32 * j, 32);
+  private static void affine(
+      float[] x, float @Nullable [] importance, KSearch.Grid grid, MemorySegment y, int[] codes) {
+    if (importance == null) {
+      fit(x, grid, y, codes);
+    } else {
+      fitWeighted(x, importance, grid.top(), y, codes);
     }
-    storeAffine(scales, 0, mins, y);
     float d = f16(y, 0);
     float dmin = f16(y, 2);
     for (int j = 0; j < 8; j++) {
@@ -74,6 +73,42 @@ final class ScalarBlocksK {
         }
       }
     }
+  }
+
+  private static void fit(float[] x, KSearch.Grid grid, MemorySegment y, int[] codes) {
+    float[] scales = new float[8];
+    float[] mins = new float[8];
+    KSearch.Fit fit = new KSearch.Fit();
+    for (int j = 0; j < 8; j++) {
+      KSearch.weighByMagnitude(x, 32 * j, 32, fit);
+      KSearch.affine(x, 32 * j, 32, grid, fit);
+      scales[j] = fit.scale;
+      mins[j] = fit.min;
+      System.arraycopy(fit.codes, 0, codes, 32 * j, 32);
+    }
+    storeAffine(scales, 0, mins, y);
+  }
+
+  private static void fitWeighted(
+      float[] x, float[] importance, int top, MemorySegment y, int[] codes) {
+    float[] scales = new float[8];
+    float[] mins = new float[8];
+    float[] sums = new float[8];
+    float meanSquare = 2 * Importance.meanSquare(x);
+    KSearch.Fit fit = new KSearch.Fit();
+    for (int j = 0; j < 8; j++) {
+      Importance.weigh(x, 32 * j, 32, importance, meanSquare, fit);
+      sums[j] = Importance.sum(32, fit);
+      KSearch.affine(x, 32 * j, 32, KSearch.Grid.weighted(top), fit);
+      scales[j] = fit.scale;
+      mins[j] = fit.min;
+      System.arraycopy(fit.codes, 0, codes, 32 * j, 32);
+    }
+    int[] s = new int[8];
+    int[] m = new int[8];
+    putF16(y, 0, KRefine.positive(scales, sums, 63, s));
+    putF16(y, 2, KRefine.positive(mins, sums, 63, m));
+    KScales.pack(s, m, y, 4);
   }
 
   /// Rounds the eight scales and offsets from `at` on to 6 bits of the largest.
@@ -97,12 +132,17 @@ final class ScalarBlocksK {
     putF16(y, 2, maxMin / 63);
   }
 
-  static void toQ6_K(float[] x, MemorySegment y) {
+  static void toQ6_K(float[] x, float @Nullable [] importance, MemorySegment y) {
     float[] scales = new float[16];
     int[] codes = new int[N];
     KSearch.Fit fit = new KSearch.Fit();
     for (int j = 0; j < 16; j++) {
-      KSearch.symmetric(x, 16 * j, fit);
+      if (importance == null) {
+        KSearch.weighBySquare(x, 16 * j, 16, fit);
+      } else {
+        System.arraycopy(importance, 16 * j, fit.weights, 0, 16);
+      }
+      KSearch.symmetric(x, 16 * j, 16, 32, fit);
       scales[j] = fit.scale;
       System.arraycopy(fit.codes, 0, codes, 16 * j, 16);
     }

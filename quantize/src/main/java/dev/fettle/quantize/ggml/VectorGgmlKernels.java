@@ -34,7 +34,14 @@ public final class VectorGgmlKernels implements GgmlKernels {
           scalar.quantize(type, weights.asSlice(4 * done), count - done, rest);
         }
       }
+      case Q2_K, Q3_K, IQ4_NL, IQ4_XS, MXFP4 -> scalar.quantize(type, weights, count, blocks);
     }
+  }
+
+  @Override
+  public void quantizeRow(
+      GgmlType type, MemorySegment weights, float[] importance, MemorySegment blocks) {
+    scalar.quantizeRow(type, weights, importance, blocks);
   }
 
   private static void quantize(
@@ -60,9 +67,14 @@ public final class VectorGgmlKernels implements GgmlKernels {
       case Q4_1 -> dequantize(type, VectorBlocks32::fromQ4_1, blocks, count, weights);
       case Q5_0 -> dequantize(type, VectorBlocks32::fromQ5_0, blocks, count, weights);
       case Q5_1 -> dequantize(type, VectorBlocks32::fromQ5_1, blocks, count, weights);
+      case Q2_K -> dequantize(type, VectorBlocksLow::fromQ2_K, blocks, count, weights);
+      case Q3_K -> dequantize(type, VectorBlocksLow::fromQ3_K, blocks, count, weights);
       case Q4_K -> dequantize(type, VectorBlocksK::fromQ4_K, blocks, count, weights);
       case Q5_K -> dequantize(type, VectorBlocksK::fromQ5_K, blocks, count, weights);
       case Q6_K -> dequantize(type, VectorBlocksK::fromQ6_K, blocks, count, weights);
+      case IQ4_NL -> dequantize(type, VectorBlocksTable::fromIq4Nl, blocks, count, weights);
+      case IQ4_XS -> dequantize(type, VectorBlocksTable::fromIq4Xs, blocks, count, weights);
+      case MXFP4 -> dequantize(type, VectorBlocksTable::fromMxfp4, blocks, count, weights);
     }
   }
 

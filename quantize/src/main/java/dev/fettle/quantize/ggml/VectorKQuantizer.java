@@ -29,7 +29,8 @@ final class VectorKQuantizer {
       case Q4_K -> affine(type, KSearch.Grid.Q4_K, weights, count, blocks);
       case Q5_K -> affine(type, KSearch.Grid.Q5_K, weights, count, blocks);
       case Q6_K -> symmetric(type, weights, count, blocks);
-      case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 -> throw new IllegalArgumentException(type.text());
+      case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, IQ4_NL, IQ4_XS, MXFP4 ->
+          throw new IllegalArgumentException(type.text());
     };
   }
 
@@ -52,7 +53,8 @@ final class VectorKQuantizer {
       for (int lane = 0; lane < LANES; lane++) {
         if (scales[lane] == 0) {
           copy(weights, start + 32L * lane, 32);
-          KSearch.affine(one, 0, grid, fit);
+          KSearch.weighByMagnitude(one, 0, 32, fit);
+          KSearch.affine(one, 0, 32, grid, fit);
           System.arraycopy(fit.codes, 0, codes, 32 * lane, 32);
         }
       }
@@ -91,7 +93,8 @@ final class VectorKQuantizer {
         for (int lane = 0; lane < LANES; lane++) {
           if (scales[lane] == 0) {
             copy(weights, start + 16L * (first + lane), 16);
-            KSearch.symmetric(one, 0, fit);
+            KSearch.weighBySquare(one, 0, 16, fit);
+            KSearch.symmetric(one, 0, 16, 32, fit);
             System.arraycopy(fit.codes, 0, codes, 16 * lane, 16);
           }
         }

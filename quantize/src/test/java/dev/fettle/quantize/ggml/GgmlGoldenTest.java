@@ -33,6 +33,22 @@ class GgmlGoldenTest {
     assertThat(sha256(weights)).as("weights").isEqualTo(golden.getProperty(type + ".weights"));
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void weightedBytesAreThoseOfGgml(GgmlType type) throws Exception {
+    float[] values = GgmlSamples.values();
+    float[] importance = GgmlSamples.importance();
+    int row = importance.length;
+    MemorySegment weights = arena.allocate(4L * row, 64);
+    MemorySegment blocks = arena.allocate(type.bytes(values.length), 64);
+    for (int at = 0; at < values.length; at += row) {
+      MemorySegment.copy(values, at, weights, ValueLayout.JAVA_FLOAT, 0, row);
+      MemorySegment part = blocks.asSlice(type.bytes(at), type.bytes(row));
+      GgmlKernels.get().quantizeRow(type, weights, importance, part);
+    }
+    assertThat(sha256(blocks)).isEqualTo(golden().getProperty(type + ".weighted"));
+  }
+
   private static Properties golden() throws IOException {
     Properties golden = new Properties();
     try (InputStream in = GgmlGoldenTest.class.getResourceAsStream("/golden/ggml.properties")) {

@@ -21,6 +21,19 @@ final class GgmlSamples {
     return values;
   }
 
+  /// Columns of a row; they divide the samples.
+  static final int ROW = 17 * 256;
+
+  /// Of each column: fourth powers of hashed numbers from 0 to 1, and a run of zeros.
+  static float[] importance() {
+    float[] importance = new float[ROW];
+    for (int i = 0; i < ROW; i++) {
+      float u = (hash(i) & 0xFFFF) * 0x1p-16f;
+      importance[i] = i >= 64 && i < 96 ? 0 : u * u * u * u;
+    }
+    return importance;
+  }
+
   private static float special(int block, int i) {
     return switch (block) {
       case 0 -> 0;
