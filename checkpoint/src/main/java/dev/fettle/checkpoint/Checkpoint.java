@@ -9,9 +9,9 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// A model on disk, whatever its container: named tensors, a configuration, and the files that go
 /// with it. Tensors have the names that transformers gives them.
-public sealed interface Checkpoint extends TensorSource permits CheckpointFolder {
+public sealed interface Checkpoint extends TensorSource permits CheckpointFolder, GgufCheckpoint {
 
-  /// Opens a Hugging Face model folder.
+  /// Opens a Hugging Face model folder or a GGUF file.
   ///
   /// @throws UserException if there is none, or it is truncated or contradicts itself
   static Checkpoint open(Path path) {
@@ -19,7 +19,11 @@ public sealed interface Checkpoint extends TensorSource permits CheckpointFolder
       throw new UserException(
           "Model "
               + path
-              + " does not exist; expected a folder with config.json and model.safetensors.");
+              + " does not exist; expected a folder with config.json and model.safetensors, or a"
+              + " GGUF file.");
+    }
+    if (Files.isRegularFile(path)) {
+      return GgufCheckpoint.open(path);
     }
     return CheckpointFolder.open(path);
   }
