@@ -24,7 +24,7 @@ record GgmlIntegers(GgmlType type, int bits) {
       case Q4_0 -> new GgmlIntegers(type, 4);
       case Q5_0 -> new GgmlIntegers(type, 5);
       case Q8_0 -> new GgmlIntegers(type, 8);
-      case Q4_1, Q5_1, Q4_K, Q5_K, Q6_K -> null;
+      case Q4_1, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4 -> null;
     };
   }
 
