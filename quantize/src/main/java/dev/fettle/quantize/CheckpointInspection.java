@@ -6,10 +6,7 @@ import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.TensorInfo;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
-import java.util.Set;
 
 /// What a model folder holds, quantized or not.
 ///
@@ -23,39 +20,20 @@ public record CheckpointInspection(Architecture architecture, List<StoredWeight>
   ///   or the architecture is not supported
   public static CheckpointInspection of(Checkpoint folder) {
     Architecture architecture = Architecture.of(folder.config());
-    QuantizedWeights packed = QuantizedWeights.of(folder);
-    architecture.check(folder, packed::isQuantized, folder.path().toString());
+    UnpackedCheckpoint unpacked = UnpackedCheckpoint.of(folder);
+    architecture.check(folder, unpacked::isPacked, folder.path().toString());
     List<StoredWeight> weights = new ArrayList<>();
-    Set<String> seen = new HashSet<>();
-    for (LinearModule linear : architecture.linears()) {
-      if (packed.isQuantized(linear.weightName())) {
-        weights.add(quantized(folder, packed, linear, seen));
-      }
-    }
-    for (TensorInfo info : folder.infos().values()) {
-      if (!seen.contains(info.name())) {
-        weights.add(new StoredWeight(info.name(), info.shape(), info.dtype(), null, info.bytes()));
-      }
+    for (TensorInfo info : unpacked.infos().values()) {
+      QuantizedTensor packed = unpacked.packed(info.name());
+      weights.add(
+          new StoredWeight(
+              info.name(),
+              info.shape(),
+              info.dtype(),
+              packed == null ? null : packed.scheme(),
+              unpacked.storedBytes(info.name())));
     }
     return new CheckpointInspection(architecture, List.copyOf(weights));
-  }
-
-  private static StoredWeight quantized(
-      Checkpoint folder, QuantizedWeights packed, LinearModule linear, Set<String> seen) {
-    String name = linear.weightName();
-    QuantizedTensor tensor = packed.read(linear);
-    String stored = folder.infos().containsKey(name) ? name : packed.parts(name).getFirst();
-    long bytes = 0;
-    for (String part : packed.parts(name)) {
-      bytes += info(folder, part).bytes();
-      seen.add(part);
-    }
-    return new StoredWeight(
-        name, tensor.shape(), info(folder, stored).dtype(), tensor.scheme(), bytes);
-  }
-
-  private static TensorInfo info(Checkpoint folder, String name) {
-    return Objects.requireNonNull(folder.infos().get(name), name);
   }
 
   /// Number of parameters stored, packed ones counted one by one.

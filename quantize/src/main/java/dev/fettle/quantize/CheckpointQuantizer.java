@@ -8,7 +8,6 @@ import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -129,20 +128,8 @@ public final class CheckpointQuantizer {
     try (Arena arena = arenas.get()) {
       HostTensor tensor =
           transform.transform(info.name(), source.tensor(info.name(), arena), arena);
-      DType target = plan.plainDType(info);
-      if (target != tensor.dtype()) {
-        tensor = cast(tensor, target, arena);
-      }
-      writer.write(info.name(), tensor);
+      writer.write(info.name(), Casts.to(plan.plainDType(info), tensor, arena));
     }
-  }
-
-  private static HostTensor cast(HostTensor tensor, DType target, Arena arena) {
-    MemorySegment floats = arena.allocate(4 * tensor.elements(), 64);
-    Casts.toFloat(tensor, floats);
-    MemorySegment out = arena.allocate(tensor.elements() * target.bytes(), 64);
-    Casts.fromFloat(floats, tensor.elements(), target, out);
-    return new HostTensor(target, tensor.shape(), out);
   }
 
   private TensorReport writeQuantized(

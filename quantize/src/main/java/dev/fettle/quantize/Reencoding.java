@@ -18,6 +18,10 @@ import org.jspecify.annotations.Nullable;
 /// | LLM.int8 | `int8:sym:channel` or finer: the integers, with the scale rounded once |
 /// | double quantization | plain scales |
 public final class Reencoding {
+  /// The integers of LLM.int8.
+  private static final Scheme.Affine PER_CHANNEL =
+      new Scheme.Affine(8, true, Symmetry.SYMMETRIC, new Granularity.PerChannel(0));
+
   private Reencoding() {}
 
   /// @param source what is packed
@@ -35,6 +39,25 @@ public final class Reencoding {
       case Scheme.Mxfp4 mxfp4 -> same(source, mxfp4);
       case Scheme.Nvfp4 nvfp4 -> same(source, nvfp4);
       case Scheme.LlmInt8 int8 -> same(source, int8);
+      case Scheme.Cast cast -> null;
+    };
+  }
+
+  /// The integer scheme that holds the same integers as weights of `scheme`, or null if those are
+  /// not integers with one scale each.
+  public static Scheme.@Nullable Affine integers(Scheme scheme) {
+    return switch (scheme) {
+      case Scheme.Affine affine -> affine;
+      case Scheme.Ggml ggml -> {
+        GgmlIntegers blocks = GgmlIntegers.of(ggml.type());
+        yield blocks == null ? null : blocks.scheme();
+      }
+      case Scheme.LlmInt8 int8 -> PER_CHANNEL;
+      case Scheme.Nf4 nf4 -> null;
+      case Scheme.Fp4 fp4 -> null;
+      case Scheme.Float8 float8 -> null;
+      case Scheme.Mxfp4 mxfp4 -> null;
+      case Scheme.Nvfp4 nvfp4 -> null;
       case Scheme.Cast cast -> null;
     };
   }
@@ -92,12 +115,10 @@ public final class Reencoding {
     }
     MemorySegment out = allocator.allocate(4L * scales.length, 64);
     MemorySegment.copy(MemorySegment.ofArray(scales), 0, out, 0, out.byteSize());
-    Scheme.Affine scheme =
-        new Scheme.Affine(8, true, Symmetry.SYMMETRIC, new Granularity.PerChannel(0));
     return new AffineTensor(
         source.shape(),
         source.originalDtype(),
-        scheme,
+        PER_CHANNEL,
         source.codes(),
         new HostTensor(DType.F32, Shape.of(scales.length, 1), out),
         null);

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /// One weight of a checkpoint as a model sees it: a packed weight with its scales counts as one.
 ///
 /// @param shape dimensions of the weight, not of its packed data
-/// @param dtype dtype of the tensor that carries the weight's name
+/// @param dtype of a weight that is not quantized; of a quantized one the dtype it had before
 /// @param scheme number format, or null if the weight is not quantized
 /// @param bytes size of everything stored for it
 public record StoredWeight(

@@ -29,22 +29,50 @@ public record TensorError(double mse, double rmse, double maxAbs, double sqnrDb,
   ///
   /// @param weight F32, F16 or BF16, of the same shape
   public static TensorError of(HostTensor weight, QuantizedTensor quantized) {
-    if (!weight.shape().equals(quantized.shape())) {
-      throw new IllegalArgumentException(weight.shape() + " and " + quantized.shape());
+    return of(
+        weight,
+        quantized.shape(),
+        (from, to, out) -> quantized.dequantizeRows(from, to, DType.F32, out));
+  }
+
+  /// As the other `of`, for a weight that was only rounded.
+  ///
+  /// @param rounded F32, F16 or BF16, of the same shape
+  public static TensorError of(HostTensor weight, HostTensor rounded) {
+    long columns = rounded.shape().rank() == 0 ? 1 : rounded.shape().dim(-1);
+    return of(
+        weight,
+        rounded.shape(),
+        (from, to, out) -> Casts.toFloat(slice(rounded, from * columns, to * columns), out));
+  }
+
+  /// Writes rows `from` to `to` as float32 to the start of `out`.
+  private interface Rows {
+    void read(long from, long to, MemorySegment out);
+  }
+
+  private static HostTensor slice(HostTensor tensor, long from, long to) {
+    int width = tensor.dtype().bytes();
+    MemorySegment data = tensor.data().asSlice(from * width, (to - from) * width);
+    return new HostTensor(tensor.dtype(), Shape.of(to - from), data);
+  }
+
+  private static TensorError of(HostTensor weight, Shape shape, Rows approximate) {
+    if (!weight.shape().equals(shape)) {
+      throw new IllegalArgumentException(weight.shape() + " and " + shape);
     }
-    long columns = weight.shape().dim(-1);
+    long columns = shape.rank() == 0 ? 1 : shape.dim(-1);
     long rows = columns == 0 ? 0 : weight.elements() / columns;
     // an even number of rows in powers of two keeps flattened blocks whole wherever they can be
     long perChunk = Long.highestOneBit(Math.max(1, CHUNK / Math.max(1, columns)));
-    return compare(weight, quantized, rows, perChunk, columns);
+    return compare(weight, approximate, rows, perChunk, columns);
   }
 
   /// @param units how many rows or weights there are
   /// @param perChunk units compared at once
   /// @param unit weights per unit
   private static TensorError compare(
-      HostTensor weight, QuantizedTensor quantized, long units, long perChunk, long unit) {
-    int width = weight.dtype().bytes();
+      HostTensor weight, Rows rows, long units, long perChunk, long unit) {
     long perPart = CHUNKS_PER_PART * perChunk;
     int parts = (int) ((units + perPart - 1) / perPart);
     List<ErrorSums> sums = IntStream.range(0, parts).mapToObj(i -> new ErrorSums()).toList();
@@ -58,9 +86,8 @@ public record TensorError(double mse, double rmse, double maxAbs, double sqnrDb,
             for (long from = first; from < last; from += perChunk) {
               long to = Math.min(last, from + perChunk);
               int count = Math.toIntExact((to - from) * unit);
-              MemorySegment part = weight.data().asSlice(from * unit * width, (long) count * width);
-              Casts.toFloat(new HostTensor(weight.dtype(), Shape.of(count), part), exact);
-              quantized.dequantizeRows(from, to, DType.F32, approximate.asSlice(0, 4L * count));
+              Casts.toFloat(slice(weight, from * unit, to * unit), exact);
+              rows.read(from, to, approximate.asSlice(0, 4L * count));
               QuantizeKernels.get()
                   .addErrors(exact, approximate, count, sums.get((int) (from / perPart)));
             }

@@ -3,6 +3,7 @@ package dev.fettle.quantize;
 import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.TensorInfo;
+import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.MappedPages;
@@ -22,24 +23,39 @@ import tools.jackson.databind.node.ObjectNode;
 /// merges or converts a model reads it through this view, and so takes every layout.
 public final class UnpackedCheckpoint implements AutoCloseable {
   private final Checkpoint stored;
+  private final @Nullable DType dtype;
   private final QuantizedWeights packed;
   private final SequencedMap<String, TensorInfo> infos = new LinkedHashMap<>();
 
-  private UnpackedCheckpoint(Checkpoint stored) {
+  private UnpackedCheckpoint(Checkpoint stored, @Nullable DType dtype) {
     this.stored = stored;
+    this.dtype = dtype;
     this.packed = QuantizedWeights.of(stored);
     Map<String, TensorInfo> owners = owners();
     for (TensorInfo info : stored.infos().values()) {
       TensorInfo owner = owners.getOrDefault(info.name(), info);
-      infos.putIfAbsent(owner.name(), owner);
+      infos.putIfAbsent(owner.name(), inDtype(owner));
     }
+  }
+
+  private TensorInfo inDtype(TensorInfo info) {
+    return dtype == null || !info.dtype().isFloat()
+        ? info
+        : new TensorInfo(info.name(), dtype, info.shape());
   }
 
   /// @throws dev.fettle.tensor.UserException if there is no readable model
   public static UnpackedCheckpoint open(Path path) {
+    return open(path, null);
+  }
+
+  /// As the other `open`, with every weight in one dtype.
+  ///
+  /// @param dtype F32, F16 or BF16; null leaves each weight its own
+  public static UnpackedCheckpoint open(Path path, @Nullable DType dtype) {
     Checkpoint stored = Checkpoint.open(path);
     try {
-      return new UnpackedCheckpoint(stored);
+      return new UnpackedCheckpoint(stored, dtype);
     } catch (RuntimeException e) {
       stored.close();
       throw e;
@@ -50,7 +66,7 @@ public final class UnpackedCheckpoint implements AutoCloseable {
   ///
   /// @throws dev.fettle.tensor.UserException if its quantization is malformed or not supported
   public static UnpackedCheckpoint of(Checkpoint stored) {
-    return new UnpackedCheckpoint(stored);
+    return new UnpackedCheckpoint(stored, null);
   }
 
   /// The weight that each part of a packed weight belongs to.
@@ -90,6 +106,9 @@ public final class UnpackedCheckpoint implements AutoCloseable {
     ObjectNode config = stored.configJson();
     config.remove("quantization_config");
     config.remove("fettle");
+    if (dtype != null) {
+      config.put(config.has("dtype") ? "dtype" : "torch_dtype", dtype.torchName());
+    }
     return config;
   }
 
@@ -123,26 +142,25 @@ public final class UnpackedCheckpoint implements AutoCloseable {
     return isPacked(name) ? packed.read(name, info(name).shape()) : null;
   }
 
-  /// The weight: a view of the mapped file if it is stored plain, else dequantized.
+  /// The weight: a view of the mapped file if it is stored so, else dequantized or converted.
   ///
-  /// @param allocator where a dequantized weight goes
+  /// @param allocator where a weight goes that is no view
   /// @throws dev.fettle.tensor.UserException if there is none of this name, or it is malformed
   public HostTensor tensor(String name, SegmentAllocator allocator) {
     return tensor(name, info(name).dtype(), allocator);
   }
 
-  /// As the other `tensor`, a packed weight in a dtype of choice.
+  /// As the other `tensor`, in a dtype of choice; F32 holds every weight exactly.
   ///
-  /// @param dtype of a weight that is packed; F32 holds it exactly
-  public HostTensor tensor(String name, DType dtype, SegmentAllocator allocator) {
+  /// @param wanted F32, F16 or BF16; ignored for tensors that are no floating-point numbers
+  public HostTensor tensor(String name, DType wanted, SegmentAllocator allocator) {
     QuantizedTensor weight = packed(name);
     if (weight == null) {
-      return stored.tensor(name);
+      return Casts.to(wanted, stored.tensor(name), allocator);
     }
-    MemorySegment out =
-        allocator.allocate(weight.shape().elements() * dtype.bytes(), dtype.bytes());
-    weight.dequantize(dtype, out);
-    return new HostTensor(dtype, weight.shape(), out);
+    MemorySegment out = allocator.allocate(weight.shape().elements() * wanted.bytes(), 64);
+    weight.dequantize(wanted, out);
+    return new HostTensor(wanted, weight.shape(), out);
   }
 
   /// Lets the system forget the pages of a plain weight that is not needed again soon.

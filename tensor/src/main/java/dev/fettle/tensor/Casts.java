@@ -3,6 +3,7 @@ package dev.fettle.tensor;
 import dev.fettle.tensor.kernel.CastKernels;
 import dev.fettle.tensor.kernel.Kernels;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 
 /// Conversions between float32 and the 16-bit and 8-bit formats, bit-equal to IEEE 754 and to
 /// PyTorch (round to nearest, ties to even); see [Float8] for what lies beyond the 8-bit range.
@@ -64,6 +65,26 @@ public final class Casts {
       case F64, I64, I32, I16, I8, U8, BOOL ->
           throw new IllegalStateException("no conversion from float32 to " + dtype);
     }
+  }
+
+  /// The tensor in another floating-point dtype, rounded to nearest even.
+  ///
+  /// @param dtype F32, F16 or BF16
+  /// @param allocator where the result goes, unless the tensor has that dtype already
+  /// @return `tensor` itself if it has that dtype, or holds no floating-point numbers
+  public static HostTensor to(DType dtype, HostTensor tensor, SegmentAllocator allocator) {
+    if (tensor.dtype() == dtype || !tensor.dtype().isFloat()) {
+      return tensor;
+    }
+    MemorySegment out = allocator.allocate(tensor.elements() * dtype.bytes(), 64);
+    if (dtype == DType.F32) {
+      toFloat(tensor, out);
+    } else {
+      MemorySegment floats = allocator.allocate(4 * tensor.elements(), 64);
+      toFloat(tensor, floats);
+      fromFloat(floats, tensor.elements(), dtype, out);
+    }
+    return new HostTensor(dtype, tensor.shape(), out);
   }
 
   private interface Cast {

@@ -1,0 +1,38 @@
+package dev.fettle.export;
+
+import dev.fettle.checkpoint.Checkpoint;
+import dev.fettle.checkpoint.TensorInfo;
+import dev.fettle.quantize.UnpackedCheckpoint;
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.UserException;
+import java.nio.file.Path;
+
+/// A model from one tool's files into another's.
+public final class Conversion {
+  private Conversion() {}
+
+  /// One tensor in memory at a time.
+  ///
+  /// @param source a model folder or GGUF file of any layout
+  /// @param output a folder or file that does not exist yet
+  /// @throws UserException if the source is no readable model, the format cannot hold it, or the
+  ///   output cannot be written; nothing is left at `output` then
+  public static ConversionReport run(
+      Path source, Path output, ConversionOptions options, ExportListener listener) {
+    DType dtype = options.dtype();
+    if (dtype != null && dtype != DType.F32 && dtype != DType.F16 && dtype != DType.BF16) {
+      throw new UserException(
+          "--dtype is float32, float16 or bfloat16, not %s.".formatted(dtype.torchName()));
+    }
+    try (UnpackedCheckpoint unpacked = UnpackedCheckpoint.open(source, dtype)) {
+      return new FolderConversion(unpacked, options, listener).run(output);
+    }
+  }
+
+  /// Bytes of all tensors of a model.
+  static long storedBytes(Path model) {
+    try (Checkpoint stored = Checkpoint.open(model)) {
+      return stored.infos().values().stream().mapToLong(TensorInfo::bytes).sum();
+    }
+  }
+}
