@@ -11,17 +11,17 @@ public interface ChatTemplate {
 
   /// The template of a Hugging Face model folder: `chat_template.jinja`, else `chat_template` in
   /// `tokenizer_config.json`, which is a string or a list of named templates of which `default` is
-  /// taken.
+  /// taken. Of a GGUF file it is `tokenizer.chat_template`.
   ///
-  /// @return null if the folder has none
+  /// @return null if there is none
   /// @throws dev.fettle.tensor.UserException if it has one that cannot be read
-  static @Nullable ChatTemplate load(Path folder) {
-    return load(folder, Clock.systemDefaultZone());
+  static @Nullable ChatTemplate load(Path path) {
+    return load(path, Clock.systemDefaultZone());
   }
 
   /// As [#load(Path)], with the time that templates see through `strftime_now`.
-  static @Nullable ChatTemplate load(Path folder, Clock clock) {
-    return JinjaChatTemplate.load(folder, clock);
+  static @Nullable ChatTemplate load(Path path, Clock clock) {
+    return JinjaChatTemplate.load(path, clock);
   }
 
   /// @param addGenerationPrompt whether to end with the opening of the assistant's next turn

@@ -1,6 +1,8 @@
 package dev.fettle.text;
 
 import dev.fettle.checkpoint.Json;
+import dev.fettle.checkpoint.gguf.GgufFile;
+import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
 import dev.fettle.tensor.UserException;
 import dev.fettle.text.jinja.Rendering;
 import dev.fettle.text.jinja.Template;
@@ -25,18 +27,32 @@ import tools.jackson.databind.node.ObjectNode;
 record JinjaChatTemplate(String source, Template template, ObjectNode specialTokens, Clock clock)
     implements ChatTemplate {
 
-  static @Nullable ChatTemplate load(Path folder, Clock clock) {
+  static @Nullable ChatTemplate load(Path path, Clock clock) {
+    return GgufFile.isGguf(path) ? loadGguf(path, clock) : loadFolder(path, clock);
+  }
+
+  private static @Nullable ChatTemplate loadFolder(Path folder, Clock clock) {
     Path configFile = folder.resolve("tokenizer_config.json");
     @Nullable ObjectNode config = Files.exists(configFile) ? Json.read(configFile) : null;
     Path templateFile = folder.resolve("chat_template.jinja");
-    String source = templateFile.toString();
-    @Nullable String text;
     if (Files.exists(templateFile)) {
-      text = read(templateFile);
-    } else {
-      source = configFile + ", chat_template";
-      text = config == null ? null : configured(config.path("chat_template"), configFile);
+      return create(read(templateFile), templateFile.toString(), config, clock);
     }
+    @Nullable String text =
+        config == null ? null : configured(config.path("chat_template"), configFile);
+    return create(text, configFile + ", chat_template", config, clock);
+  }
+
+  private static @Nullable ChatTemplate loadGguf(Path path, Clock clock) {
+    try (GgufFile file = GgufFile.open(path)) {
+      ObjectNode config = GgufVocabulary.tokenizerConfigJson(file.metadata());
+      @Nullable String text = configured(config.path("chat_template"), path);
+      return create(text, path + ", tokenizer.chat_template", config, clock);
+    }
+  }
+
+  private static @Nullable ChatTemplate create(
+      @Nullable String text, String source, @Nullable ObjectNode config, Clock clock) {
     if (text == null) {
       return null;
     }

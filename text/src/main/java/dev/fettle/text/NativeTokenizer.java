@@ -3,6 +3,8 @@ package dev.fettle.text;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import dev.fettle.checkpoint.Json;
+import dev.fettle.checkpoint.gguf.GgufFile;
+import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
 import dev.fettle.tensor.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,6 +14,7 @@ import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
 
 /// The Hugging Face tokenizers library behind our interface.
 ///
@@ -33,7 +36,11 @@ final class NativeTokenizer implements Tokenizer {
     this.vocabSize = files.vocabSize();
   }
 
-  static Tokenizer load(Path folder) {
+  static Tokenizer load(Path path) {
+    return GgufFile.isGguf(path) ? loadGguf(path) : loadFolder(path);
+  }
+
+  private static Tokenizer loadFolder(Path folder) {
     Path file = folder.resolve("tokenizer.json");
     if (!Files.isRegularFile(file)) {
       throw new UserException(
@@ -43,7 +50,24 @@ final class NativeTokenizer implements Tokenizer {
               + " AutoTokenizer.from_pretrained(...).save_pretrained(...).");
     }
     String json = read(file);
-    TokenizerFiles files = TokenizerFiles.parse(Json.parse(json, file.toString()), folder);
+    ObjectNode tokenizer = Json.parse(json, file.toString());
+    return create(
+        json,
+        TokenizerFiles.parse(tokenizer, file.toString(), TokenizerFiles.config(folder)),
+        file.toString());
+  }
+
+  private static Tokenizer loadGguf(Path path) {
+    try (GgufFile file = GgufFile.open(path)) {
+      ObjectNode tokenizer = GgufVocabulary.tokenizerJson(file.metadata());
+      ObjectNode config = GgufVocabulary.tokenizerConfigJson(file.metadata());
+      String source = "The tokenizer in " + path;
+      return create(
+          Json.compact(tokenizer), TokenizerFiles.parse(tokenizer, source, config), source);
+    }
+  }
+
+  private static Tokenizer create(String json, TokenizerFiles files, String source) {
     TokenizersLibrary library = NativeLibrary.get();
     try {
       long handle = library.createTokenizerFromString(json);
@@ -52,7 +76,7 @@ final class NativeTokenizer implements Tokenizer {
       return new NativeTokenizer(library, handle, files);
     } catch (RuntimeException e) { // the library's own type says no more than its message
       throw new UserException(
-          file + " is no tokenizer that the tokenizers library can read: " + e.getMessage(), e);
+          source + " is none that the tokenizers library can read: " + e.getMessage(), e);
     }
   }
 

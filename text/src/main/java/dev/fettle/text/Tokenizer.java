@@ -9,14 +9,16 @@ import org.jspecify.annotations.Nullable;
 public interface Tokenizer extends AutoCloseable {
 
   /// Reads `tokenizer.json`, and `tokenizer_config.json` or `special_tokens_map.json` where
-  /// present.
+  /// present. From a GGUF file it reads the same from the metadata.
   ///
   /// Which special tokens surround a text is what the post-processor in `tokenizer.json` says, as
   /// in transformers 5; `add_bos_token` and `add_eos_token` are not consulted.
   ///
-  /// @throws dev.fettle.tensor.UserException if `tokenizer.json` is missing or malformed
-  static Tokenizer load(Path folder) {
-    return NativeTokenizer.load(folder);
+  /// @param path a Hugging Face model folder, or a GGUF file
+  /// @throws dev.fettle.tensor.UserException if `tokenizer.json` or the metadata is missing or
+  ///   malformed
+  static Tokenizer load(Path path) {
+    return NativeTokenizer.load(path);
   }
 
   /// The token ids of `text`. With `addSpecialTokens` the result equals transformers'

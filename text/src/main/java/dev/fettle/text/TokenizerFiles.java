@@ -23,8 +23,10 @@ record TokenizerFiles(
     Map<String, Integer> vocabulary, BitSet printing, BitSet bytes, ObjectNode config) {
   private static final Pattern BYTE_TOKEN = Pattern.compile("<0x[0-9A-F]{2}>");
 
-  /// @throws UserException if a file is malformed
-  static TokenizerFiles parse(ObjectNode tokenizer, Path folder) {
+  /// @param tokenizer `tokenizer.json`
+  /// @param source where it is from, for messages
+  /// @throws UserException if there is no vocabulary
+  static TokenizerFiles parse(ObjectNode tokenizer, String source, ObjectNode config) {
     Map<String, Integer> vocabulary = new HashMap<>();
     JsonNode vocab = tokenizer.path("model").path("vocab");
     if (vocab.isObject()) {
@@ -39,8 +41,7 @@ record TokenizerFiles(
     }
     if (vocabulary.isEmpty()) {
       throw new UserException(
-          folder.resolve("tokenizer.json")
-              + " has no model.vocab; expected a Hugging Face fast tokenizer.");
+          source + " has no model.vocab; expected a Hugging Face fast tokenizer.");
     }
     BitSet printing = new BitSet();
     vocabulary.values().forEach(printing::set);
@@ -53,10 +54,11 @@ record TokenizerFiles(
     if (hasByteFallback(tokenizer.path("decoder"))) {
       vocabulary.forEach((token, id) -> bytes.set(id, BYTE_TOKEN.matcher(token).matches()));
     }
-    return new TokenizerFiles(vocabulary, printing, bytes, config(folder));
+    return new TokenizerFiles(vocabulary, printing, bytes, config);
   }
 
-  private static ObjectNode config(Path folder) {
+  /// `tokenizer_config.json`, or `special_tokens_map.json`, or an empty object.
+  static ObjectNode config(Path folder) {
     for (String name : new String[] {"tokenizer_config.json", "special_tokens_map.json"}) {
       Path file = folder.resolve(name);
       if (Files.exists(file)) {

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.checkpoint.gguf.vocabulary;
+
+import org.jspecify.annotations.NullMarked;
