@@ -1,5 +1,8 @@
 package dev.fettle.quantize;
 
+import dev.fettle.checkpoint.gguf.GgufTensorType;
+import org.jspecify.annotations.Nullable;
+
 /// ggml's block formats. Blocks are whole: the length of a row is a multiple of `blockSize()`. All
 /// numbers are little-endian. Source: ggml, `src/ggml-common.h`.
 ///
@@ -54,6 +57,21 @@ public enum GgmlType {
   /// Bytes of `count` numbers, a multiple of the block size.
   public long bytes(long count) {
     return count / blockSize * blockBytes;
+  }
+
+  /// The same type in a file.
+  public GgufTensorType gguf() {
+    return GgufTensorType.valueOf(name());
+  }
+
+  /// The same type in memory, or null if Fettle does not compute with it.
+  public static @Nullable GgmlType of(GgufTensorType type) {
+    for (GgmlType known : values()) {
+      if (known.name().equals(type.name())) {
+        return known;
+      }
+    }
+    return null;
   }
 
   /// Bits per number without its share of the scales.
