@@ -7,6 +7,7 @@ import dev.fettle.checkpoint.gguf.GgufShards;
 import dev.fettle.checkpoint.gguf.GgufTensorInfo;
 import dev.fettle.checkpoint.gguf.GgufTensorType;
 import dev.fettle.checkpoint.gguf.RowPermutation;
+import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.Shape;
@@ -200,7 +201,7 @@ public final class GgufCheckpoint implements Checkpoint {
 
   @Override
   public List<CompanionFile> companions() {
-    return List.of();
+    return GgufVocabulary.companions(file.metadata());
   }
 
   @Override

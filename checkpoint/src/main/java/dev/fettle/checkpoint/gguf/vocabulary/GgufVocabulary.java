@@ -1,8 +1,11 @@
 package dev.fettle.checkpoint.gguf.vocabulary;
 
+import dev.fettle.checkpoint.CompanionFile;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.gguf.GgufMetadata;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.TreeSet;
@@ -95,6 +98,27 @@ public final class GgufVocabulary {
     }
     put(config, SpecialToken.PADDING, special);
     return config;
+  }
+
+  /// The files that a Hugging Face folder made of a GGUF file needs beside its weights: the three
+  /// above. None if the file holds no tokenizer.
+  ///
+  /// @throws dev.fettle.tensor.UserException as [#tokenizerJson]
+  public static List<CompanionFile> companions(GgufMetadata metadata) {
+    @Nullable String model = metadata.text(Keys.MODEL);
+    if (model == null || model.equals("none") || model.equals("no_vocab")) {
+      return List.of();
+    }
+    return List.of(
+        new CompanionFile.InMemory("tokenizer.json", utf8(Json.compact(tokenizerJson(metadata)))),
+        new CompanionFile.InMemory(
+            "tokenizer_config.json", utf8(Json.pretty(tokenizerConfigJson(metadata)))),
+        new CompanionFile.InMemory(
+            "generation_config.json", utf8(Json.pretty(generationConfigJson(metadata)))));
+  }
+
+  private static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
   }
 
   private static void put(

@@ -15,9 +15,9 @@ final class Keys {
   static final String TEMPLATES = "tokenizer.chat_templates";
 
   // What GGUF has no key for; others ignore them.
-  static final String COMPOSED = "fettle.tokenizer.nfc";
-  static final String LSTRIP = "fettle.tokenizer.lstrip";
-  static final String RSTRIP = "fettle.tokenizer.rstrip";
+  static final String COMPOSED = "tokenizer.fettle.nfc";
+  static final String LSTRIP = "tokenizer.fettle.lstrip";
+  static final String RSTRIP = "tokenizer.fettle.rstrip";
 
   static final String LLAMA = "llama";
   static final String GPT_2 = "gpt2";

@@ -3,6 +3,7 @@ package dev.fettle.checkpoint.gguf.vocabulary;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.fettle.checkpoint.CompanionFile;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.gguf.GgufMetadata;
 import dev.fettle.checkpoint.gguf.GgufValue;
@@ -147,6 +148,10 @@ class GgufVocabularyTest {
     JsonNode generation = GgufVocabulary.generationConfigJson(metadata);
     assertThat(generation.path("eos_token_id").toString()).isEqualTo("[1,2]");
     assertThat(generation.path("bos_token_id").asInt()).isZero();
+    assertThat(GgufVocabulary.companions(metadata))
+        .extracting(CompanionFile::name)
+        .containsExactly("tokenizer.json", "tokenizer_config.json", "generation_config.json");
+    assertThat(GgufVocabulary.companions(new GgufMetadata("weights only"))).isEmpty();
     write("chat_template.jinja", "file");
     assertThat(read(WORDS, 4).text("tokenizer.chat_template")).isEqualTo("file");
   }
