@@ -2,7 +2,6 @@ package dev.fettle.cli;
 
 import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.Checkpoint;
-import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.finetune.Finetune;
 import dev.fettle.finetune.FinetuneRequest;
 import dev.fettle.finetune.RunRecord;
@@ -11,7 +10,6 @@ import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.text.DatasetOptions;
 import java.nio.file.Path;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -139,8 +137,7 @@ final class FinetuneVerb extends Verb {
   /// A rank larger than a layer would train more than the layer itself.
   private void checkRank() {
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
-      List<LinearModule> linears = Architecture.of(checkpoint.config()).linears();
-      LoraCount.of(lora.r, lora.config().targetModules(), linears);
+      LoraCount.of(lora.config(), Architecture.of(checkpoint.config()));
     }
   }
 }

@@ -4,6 +4,7 @@ import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.checkpoint.TensorInfo;
+import dev.fettle.lora.LoraConfig;
 import dev.fettle.lora.TargetModules;
 import dev.fettle.quantize.CheckpointInspection;
 import java.nio.file.Path;
@@ -59,7 +60,8 @@ final class InspectVerb extends Verb {
         return Answer.of(json);
       }
       TargetModules targets = TargetModules.parse(targetModules);
-      LoraCount lora = LoraCount.of(loraR, targets, inspection.architecture().linears());
+      LoraCount lora =
+          LoraCount.of(LoraConfig.of(loraR, 2.0 * loraR, targets), inspection.architecture());
       print(console, checkpoint, inspection);
       printLora(console, lora, inspection.parameters());
       json.set("lora", json(lora));

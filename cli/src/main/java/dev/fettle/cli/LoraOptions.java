@@ -3,7 +3,6 @@ package dev.fettle.cli;
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.lora.TargetModules;
 import java.nio.file.Path;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -50,7 +49,10 @@ final class LoraOptions {
   @Nullable Path initialAdapter;
 
   LoraConfig config() {
-    return new LoraConfig(r, alpha, dropout, targets(), useRslora, Map.of(), Map.of(), null);
+    return LoraConfig.builder(r, alpha, targets())
+        .loraDropout(dropout)
+        .useRslora(useRslora)
+        .build();
   }
 
   private TargetModules targets() {

@@ -287,6 +287,10 @@ public final class Tensor implements AutoCloseable {
     return this;
   }
 
+  public Tensor div(Tensor other) {
+    return wrap(raw().div(other.raw()));
+  }
+
   public Tensor divInPlace(double value) {
     try (Scalar scalar = Native.scalar(value)) {
       raw().div_(scalar);

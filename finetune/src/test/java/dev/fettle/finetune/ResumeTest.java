@@ -14,7 +14,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -222,8 +221,7 @@ class ResumeTest {
   }
 
   private static LoraConfig lora(int r) {
-    return new LoraConfig(
-        r, 8, 0.1, new TargetModules.AllLinear(), false, Map.of(), Map.of(), null);
+    return LoraConfig.builder(r, 8, new TargetModules.AllLinear()).loraDropout(0.1).build();
   }
 
   private static TrainingOptions.Builder options() {

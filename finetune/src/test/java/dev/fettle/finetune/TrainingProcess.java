@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /// A training run in a process of its own, to be killed or measured from outside. It prints `saved
 /// N` after each checkpoint, `resident BYTES` after every hundredth step, and `finished`.
@@ -48,9 +47,7 @@ final class TrainingProcess {
       Path model, Path data, Path output, int steps, int saveSteps, boolean resume) {
     return FinetuneRequest.builder(model, data, output)
         .dataset(DatasetOptions.of(8))
-        .lora(
-            new LoraConfig(
-                4, 8, 0.1, new TargetModules.AllLinear(), false, Map.of(), Map.of(), null))
+        .lora(LoraConfig.builder(4, 8, new TargetModules.AllLinear()).loraDropout(0.1).build())
         .options(
             TrainingOptions.builder()
                 .maxSteps(steps)

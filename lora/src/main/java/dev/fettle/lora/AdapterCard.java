@@ -26,7 +26,7 @@ final class AdapterCard {
             base,
             config.r(),
             config.loraAlpha(),
-            config.useRslora() ? " (rsLoRA)" : "",
+            (config.useRslora() ? " (rsLoRA)" : "") + (config.useDora() ? " (DoRA)" : ""),
             config.targetModules().text(),
             adapter.targets().size(),
             adapter.parameterCount());

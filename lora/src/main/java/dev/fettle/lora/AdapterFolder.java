@@ -1,11 +1,12 @@
 package dev.fettle.lora;
 
+import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.AtomicFolder;
 import dev.fettle.checkpoint.Json;
-import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.SafetensorsFile;
 import dev.fettle.checkpoint.SafetensorsWriter;
 import dev.fettle.checkpoint.TensorInfo;
+import dev.fettle.engine.Tensor;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.Shape;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +26,6 @@ import org.jspecify.annotations.Nullable;
 public final class AdapterFolder implements AutoCloseable {
   public static final String CONFIG = "adapter_config.json";
   public static final String TENSORS = "adapter_model.safetensors";
-  private static final String PREFIX = "base_model.model.";
 
   private final Path folder;
   private final LoraConfig config;
@@ -48,15 +49,6 @@ public final class AdapterFolder implements AutoCloseable {
     return new AdapterFolder(folder, config, SafetensorsFile.open(weights));
   }
 
-  /// PEFT's name of the matrix A of a layer.
-  static String nameOfA(String path) {
-    return PREFIX + path + ".lora_A.weight";
-  }
-
-  static String nameOfB(String path) {
-    return PREFIX + path + ".lora_B.weight";
-  }
-
   public LoraConfig config() {
     return config;
   }
@@ -65,46 +57,86 @@ public final class AdapterFolder implements AutoCloseable {
     return folder;
   }
 
-  /// `[r, in]`
-  HostTensor a(String path) {
-    return tensors.tensor(nameOfA(path));
+  /// A tensor by its name in the file.
+  ///
+  /// @throws UserException if there is none
+  public HostTensor tensor(String key) {
+    return tensors.tensor(key);
   }
 
-  /// `[out, r]`
-  HostTensor b(String path) {
-    return tensors.tensor(nameOfB(path));
+  boolean holds(String key) {
+    return tensors.infos().containsKey(key);
   }
 
-  /// @throws UserException naming the first tensor that is missing, unknown or of the wrong shape
-  void checkFits(List<LinearModule> linears) {
-    Set<String> targets =
-        new HashSet<>(
-            config.targetModules().select(linears.stream().map(LinearModule::name).toList()));
+  /// What the adapter does to a model.
+  ///
+  /// @throws UserException if it does not fit the model, naming the first tensor that is missing,
+  ///   unknown or of the wrong shape
+  public AdapterPlan plan(Architecture architecture) {
+    AdapterPlan plan = AdapterPlan.of(config, architecture);
     Set<String> known = new HashSet<>();
-    for (LinearModule linear : linears) {
-      if (targets.contains(linear.name())) {
-        long rank = config.rankOf(linear.name());
-        check(nameOfA(linear.name()), Shape.of(rank, linear.inFeatures()), known);
-        check(nameOfB(linear.name()), Shape.of(linear.outFeatures(), rank), known);
+    for (AdapterPart part : plan.parts()) {
+      part.tensors()
+          .forEach((name, shape) -> {
+            boolean optional = part instanceof AdapterPart.Whole whole && whole.tiedTo() != null;
+            if (!optional || holds(name)) {
+              require(name);
+              check(name, shape);
+              known.add(name);
+            }
+          });
+    }
+    Shape embedding =
+        Shape.of(architecture.config().vocabSize(), architecture.config().hiddenSize());
+    for (String end : List.of(AdapterPlan.EMBEDDING, AdapterPlan.HEAD)) {
+      String key = storedBase(end, plan);
+      if (key != null) {
+        check(key, embedding);
+        known.add(key);
       }
     }
     for (String name : tensors.infos().keySet()) {
-      if (!known.contains(name)) {
+      if (!known.contains(name) && !isCopyOfBias(name)) {
         throw new UserException(
             "Adapter %s holds '%s', which belongs to no target layer of this model; is it an adapter of another model?"
                 .formatted(folder, name));
       }
     }
+    return plan;
   }
 
-  private void check(String name, Shape expected, Set<String> known) {
-    known.add(name);
-    @Nullable TensorInfo found = tensors.infos().get(name);
-    if (found == null) {
-      throw new UserException(
-          "Adapter %s has no tensor '%s', which its target_modules demand for this model."
-              .formatted(folder, name));
+  /// Where the file holds the frozen weight of the embedding or the head; PEFT stores it beside an
+  /// adapter on it, or when asked to, and puts it in the place of the base's. Null if it does not.
+  ///
+  /// @param path of the embedding or the head
+  @Nullable String storedBase(String path, AdapterPlan plan) {
+    boolean whole = plan.wholes().stream().anyMatch(part -> part.tensor().equals(path + ".weight"));
+    for (String suffix :
+        List.of(".base_layer.weight", ".token_adapter.base_layer.weight", ".weight")) {
+      String key = AdapterPart.PREFIX + path + suffix;
+      if (holds(key) && !(whole && suffix.equals(".weight"))) {
+        return key;
+      }
     }
+    return null;
+  }
+
+  /// PEFT stores the biases of modules in `modules_to_save` three times if all biases are trained.
+  private boolean isCopyOfBias(String name) {
+    return config.bias() == TrainedBias.ALL
+        && (name.endsWith(".modules_to_save.bias") || name.endsWith(".original_module.bias"));
+  }
+
+  private void require(String name) {
+    if (!holds(name)) {
+      throw new UserException(
+          "Adapter %s has no tensor '%s', which its %s demands for this model."
+              .formatted(folder, name, CONFIG));
+    }
+  }
+
+  private void check(String name, Shape expected) {
+    TensorInfo found = Objects.requireNonNull(tensors.infos().get(name));
     if (!found.shape().equals(expected)) {
       throw new UserException(
           "Tensor '%s' of adapter %s has shape %s; this model needs %s."
@@ -117,7 +149,8 @@ public final class AdapterFolder implements AutoCloseable {
     }
   }
 
-  /// Writes an attached adapter as a new folder, float32.
+  /// Writes an attached adapter as a new folder: what is trained in float32, the frozen weight of
+  /// an adapted embedding or head in the dtype it is computed in.
   ///
   /// @throws UserException if the place is not writable
   public static void write(Path folder, LoraAdapter adapter) {
@@ -127,9 +160,9 @@ public final class AdapterFolder implements AutoCloseable {
   /// Writes the adapter's files into an existing folder.
   public static void writeInto(Path folder, LoraAdapter adapter) throws IOException {
     SequencedMap<String, HostTensor> values = new LinkedHashMap<>();
-    for (String path : adapter.targets()) {
-      values.put(nameOfA(path), adapter.pair(path).a().value().toHost());
-      values.put(nameOfB(path), adapter.pair(path).b().value().toHost());
+    for (var entry : adapter.tensors().entrySet()) {
+      Tensor value = entry.getValue();
+      values.put(entry.getKey(), value.hostView());
     }
     SafetensorsWriter.write(folder.resolve(TENSORS), values, SafetensorsWriter.PYTORCH_METADATA);
     Files.writeString(

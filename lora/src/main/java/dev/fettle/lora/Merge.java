@@ -3,7 +3,6 @@ package dev.fettle.lora;
 import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
-import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
@@ -16,14 +15,12 @@ import dev.fettle.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Adds an adapter to the weights of its base, `W' = W + scale · B · A`, or takes it out again, one
-/// tensor at a time.
+/// Adds an adapter to the weights of its base (see {@link AdapterUpdate}), or takes it out again,
+/// one tensor at a time.
 ///
 /// The sum is taken in float64 and rounded to the stored dtype. The update is therefore the same
 /// number in both directions, and taking it out gives back the very bits of `W` wherever `W'` lies
@@ -31,21 +28,17 @@ import tools.jackson.databind.node.ObjectNode;
 /// lost.
 public final class Merge {
   private final Checkpoint base;
-  private final AdapterFolder adapter;
+  private final AdapterUpdate update;
   private final @Nullable DType dtype;
-  private final double sign;
-  private final Set<String> targets;
+  private final boolean unmerge;
   private final QuantizedWeights packed;
 
   private Merge(Checkpoint base, AdapterFolder adapter, @Nullable DType dtype, boolean unmerge) {
     this.base = base;
-    this.adapter = adapter;
+    this.update = AdapterUpdate.of(adapter, Architecture.of(base.config()));
     this.dtype = dtype;
-    this.sign = unmerge ? -1 : 1;
+    this.unmerge = unmerge;
     this.packed = QuantizedWeights.of(base);
-    List<String> paths =
-        Architecture.of(base.config()).linears().stream().map(LinearModule::name).toList();
-    this.targets = new HashSet<>(adapter.config().targetModules().select(paths));
   }
 
   /// @param model folder of the base; quantized weights are dequantized
@@ -74,7 +67,7 @@ public final class Merge {
   }
 
   /// @param tensors written in all
-  /// @param mergedLayers layers that the adapter changed
+  /// @param mergedLayers weights and biases that the adapter changed
   /// @param bytes of the weights written
   public record MergeReport(int tensors, int mergedLayers, long bytes, Path output) {}
 
@@ -86,7 +79,9 @@ public final class Merge {
     if (dtype != null) {
       config.put(config.has("dtype") ? "dtype" : "torch_dtype", dtype.torchName());
     }
-    adapter.checkFits(Architecture.of(base.config()).linears());
+    if (update.unties()) {
+      config.put("tie_word_embeddings", false);
+    }
     try (CheckpointWriter writer =
         CheckpointWriter.create(output, config, plan, base.companions())) {
       int merged = 0;
@@ -105,51 +100,55 @@ public final class Merge {
   private List<TensorInfo> plan() {
     List<TensorInfo> plan = new ArrayList<>();
     for (TensorInfo expected : Architecture.of(base.config()).tensors()) {
-      String name = expected.name();
-      DType stored =
-          packed.isQuantized(name)
-              ? packed.read(name, expected.shape()).originalDtype()
-              : base.tensor(name).dtype();
-      plan.add(new TensorInfo(name, dtype == null ? stored : dtype, expected.shape()));
+      plan.add(planned(expected.name(), expected));
+    }
+    if (update.unties()) {
+      plan.add(planned(Architecture.OUTPUT_HEAD, plan.getFirst()));
     }
     return plan;
   }
 
+  private TensorInfo planned(String name, TensorInfo of) {
+    DType stored =
+        packed.isQuantized(of.name())
+            ? packed.read(of.name(), of.shape()).originalDtype()
+            : base.tensor(of.name()).dtype();
+    return new TensorInfo(name, dtype == null ? stored : dtype, of.shape());
+  }
+
+  /// The base's tensor behind one of the merged model.
+  private String source(String name) {
+    return update.unties() && name.equals(Architecture.OUTPUT_HEAD) ? Architecture.EMBEDDING : name;
+  }
+
   /// @return whether the adapter changed it
   private boolean writeTensor(CheckpointWriter writer, TensorInfo info) {
-    String path = info.name().replaceFirst("\\.weight$", "");
-    boolean target = targets.contains(path);
-    if (!target
-        && !packed.isQuantized(info.name())
-        && base.tensor(info.name()).dtype() == info.dtype()) {
-      writer.write(info.name(), base.tensor(info.name()));
+    String source = source(info.name());
+    boolean changed = update.changes(info.name());
+    if (!changed && !packed.isQuantized(source) && base.tensor(source).dtype() == info.dtype()) {
+      writer.write(info.name(), base.tensor(source));
       return false;
     }
     try (Scope scope = Scope.open()) {
-      Tensor wide = floats(info).to(DType.F64);
-      if (target) {
-        addUpdate(wide, path);
+      Tensor wide = floats(source, info.shape()).to(DType.F64);
+      if (changed && unmerge) {
+        update.remove(info.name(), wide);
+      } else if (changed) {
+        update.apply(info.name(), wide);
       }
       writer.write(info.name(), wide.to(info.dtype()).hostView());
-      return target;
+      return changed;
     }
   }
 
-  private void addUpdate(Tensor wide, String path) {
-    Tensor a = Tensors.copyOf(adapter.a(path)).to(DType.F64);
-    Tensor b = Tensors.copyOf(adapter.b(path)).to(DType.F64);
-    wide.addmmInPlace(b, a, sign * adapter.config().scaleOf(path));
-  }
-
   /// The stored weight as float32.
-  private Tensor floats(TensorInfo info) {
-    Shape shape = info.shape();
+  private Tensor floats(String name, Shape shape) {
     Tensor floats = Tensors.empty(DType.F32, shape.toArray());
     MemorySegment target = floats.segment();
-    if (packed.isQuantized(info.name())) {
-      packed.read(info.name(), shape).dequantize(DType.F32, target);
+    if (packed.isQuantized(name)) {
+      packed.read(name, shape).dequantize(DType.F32, target);
     } else {
-      HostTensor stored = base.tensor(info.name());
+      HostTensor stored = base.tensor(name);
       Casts.toFloat(stored, target);
     }
     return floats;

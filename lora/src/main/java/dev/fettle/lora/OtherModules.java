@@ -5,11 +5,9 @@ import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.Set;
 
-/// The modules of a model that are not linear layers of its blocks. PEFT matches `target_modules`
-/// against these too: it then adapts the embedding or the head, and fails on anything else.
+/// The modules of a model that are neither linear layers nor the embedding. PEFT matches
+/// `target_modules` against these too, and fails on them.
 final class OtherModules {
-  private static final Set<String> ADAPTABLE = Set.of("model.embed_tokens", "lm_head");
-
   private OtherModules() {}
 
   /// @throws UserException if the targets mean one of them
@@ -22,11 +20,8 @@ final class OtherModules {
         continue;
       }
       throw new UserException(
-          ADAPTABLE.contains(path)
-              ? "target_modules '%s' matches '%s'; adapters on the embedding or the output head are not supported."
-                  .formatted(targets.text(), path)
-              : "target_modules '%s' also matches '%s', which is not a linear layer; make it match linear layers only, or use all-linear."
-                  .formatted(targets.text(), path));
+          "target_modules '%s' also matches '%s', which is not a linear layer; make it match linear layers only, or use all-linear."
+              .formatted(targets.text(), path));
     }
   }
 
@@ -40,7 +35,7 @@ final class OtherModules {
   }
 
   private static Set<String> of(Collection<String> linears) {
-    Set<String> others = new LinkedHashSet<>(ADAPTABLE);
+    Set<String> others = new LinkedHashSet<>();
     others.add("model.norm");
     others.add("model.rotary_emb");
     for (String linear : linears) {

@@ -1,6 +1,7 @@
 package dev.fettle.lora;
 
 import dev.fettle.tensor.UserException;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -8,8 +9,8 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 
-/// Which linear layers get an adapter, with the meaning of PEFT's `target_modules`,
-/// `exclude_modules`, `layers_to_transform` and `layers_pattern`.
+/// Which layers get an adapter, with the meaning of PEFT's `target_modules`, `exclude_modules`,
+/// `layers_to_transform` and `layers_pattern`.
 public sealed interface TargetModules {
   /// Every linear layer inside the blocks; PEFT's `all-linear`.
   record AllLinear() implements TargetModules {}
@@ -121,19 +122,36 @@ public sealed interface TargetModules {
         && (some.layers() == null || some.layers().contains(path));
   }
 
-  /// The layers of a model that match, in its order.
+  /// Whether the embedding or the head is meant, which `all-linear` never means.
+  default boolean matchesOutside(String path) {
+    return switch (this) {
+      case AllLinear all -> false;
+      case Names some -> matches(path);
+      case Regex regex -> matches(path);
+      case Except(TargetModules included, TargetModules excluded) ->
+          included.matchesOutside(path) && !excluded.matches(path);
+    };
+  }
+
+  /// The layers of a model that match, in its order: the embedding, linear layers, the head.
   ///
-  /// @param paths the linear layers inside the blocks
+  /// @param linears the linear layers inside the blocks
   /// @throws UserException if none matches, if a name matches none, or if something else in the
-  ///   model matches, such as the embedding, on which PEFT would put an adapter or fail
-  default List<String> select(Collection<String> paths) {
-    OtherModules.refuse(this, paths);
+  ///   model matches, such as a norm, on which PEFT fails
+  default List<String> select(Collection<String> linears) {
+    OtherModules.refuse(this, linears);
+    List<String> paths = new ArrayList<>(linears);
+    paths.addFirst(AdapterPlan.EMBEDDING);
+    paths.addLast(AdapterPlan.HEAD);
     checkNames(paths);
-    List<String> selected = paths.stream().filter(this::matches).toList();
+    List<String> selected =
+        paths.stream()
+            .filter(path -> linears.contains(path) ? matches(path) : matchesOutside(path))
+            .toList();
     if (selected.isEmpty()) {
       throw new UserException(
           "target_modules '%s' matches no linear layer of this model; it has %s, or use all-linear."
-              .formatted(text(), shortNames(paths)));
+              .formatted(text(), shortNames(linears)));
     }
     return selected;
   }
@@ -150,7 +168,7 @@ public sealed interface TargetModules {
     for (String name : names) {
       if (paths.stream().noneMatch(new Names(List.of(name))::matches)) {
         throw new UserException(
-            "target_modules names '%s', which this model does not have as a linear layer; it has %s."
+            "target_modules names '%s', which this model does not have as a linear layer or embedding; it has %s."
                 .formatted(name, shortNames(paths)));
       }
     }

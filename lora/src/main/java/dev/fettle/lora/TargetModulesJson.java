@@ -10,7 +10,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// The keys of `adapter_config.json` that say which layers are adapted.
+/// The keys of `adapter_config.json` that name modules.
 final class TargetModulesJson {
   /// What PEFT adapts if `target_modules` is null, in all supported model families (its
   /// `constants.py`).
@@ -70,6 +70,11 @@ final class TargetModulesJson {
   /// @throws UserException if a key has a value that PEFT refuses too
   static TargetModules read(ObjectNode json, Path file) {
     return new TargetModulesJson(json, file).read();
+  }
+
+  /// A list of names under another key; empty if it is absent or null.
+  static List<String> names(ObjectNode json, String key, Path file) {
+    return new TargetModulesJson(json, file).strings(key);
   }
 
   private TargetModules read() {

@@ -135,7 +135,7 @@ class AdapterFolderTest {
     editConfig(fewer, json -> json.put("r", 4));
     refuses(
         fewer,
-        "has no tensor 'base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight', which its target_modules demand");
+        "has no tensor 'base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight', which its adapter_config.json demands");
   }
 
   @Test

@@ -11,6 +11,8 @@ import dev.fettle.tensor.HostTensor;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
 import org.junit.jupiter.api.Assumptions;
 
 /// Where the tests find the trained model, the adapters PEFT wrote and the logits it computed.
@@ -47,8 +49,30 @@ final class Golden {
     return OWN.resolve("variants").resolve(name);
   }
 
+  /// An adapter of every kind, or one of their bases, written by PEFT.
+  static Path peftAdapter(String name) {
+    return OWN.resolve("adapters").resolve(name);
+  }
+
+  /// The base of such an adapter.
+  static Path peftBase(String adapter) {
+    boolean tied = adapter.contains("tied") || Set.of("tokens-two", "everything").contains(adapter);
+    return peftAdapter(tied ? "base-tied" : "base-untied");
+  }
+
   static TensorSource logitsOf(String variant) {
     return SafetensorsFile.open(variant(variant).resolve("logits.safetensors"));
+  }
+
+  /// I64 `[rows, columns]`
+  static int[][] rows(HostTensor tensor) {
+    int[] flat = ints(tensor);
+    int columns = (int) tensor.shape().dim(-1);
+    int[][] rows = new int[flat.length / columns][];
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] = Arrays.copyOfRange(flat, i * columns, (i + 1) * columns);
+    }
+    return rows;
   }
 
   static int[][] ids(HostTensor tensor) {

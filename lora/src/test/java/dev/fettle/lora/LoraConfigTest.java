@@ -24,16 +24,7 @@ class LoraConfigTest {
   void missingKeysHavePeftsDefaults(@TempDir Path folder) throws IOException {
     LoraConfig config = read(folder, "{'peft_type': 'LORA'}");
     assertThat(config)
-        .isEqualTo(
-            new LoraConfig(
-                8,
-                8,
-                0,
-                new TargetModules.Names(List.of("q_proj", "v_proj")),
-                false,
-                Map.of(),
-                Map.of(),
-                null));
+        .isEqualTo(LoraConfig.of(8, 8, new TargetModules.Names(List.of("q_proj", "v_proj"))));
   }
 
   @Test
@@ -41,8 +32,10 @@ class LoraConfigTest {
     LoraConfig config = LoraConfig.of(8, 16, new TargetModules.AllLinear());
     assertThat(config.scaleOf(PATH)).isEqualTo(2);
     LoraConfig stabilised =
-        new LoraConfig(
-            16, 8, 0, new TargetModules.AllLinear(), true, Map.of("q_proj", 64), Map.of(), null);
+        LoraConfig.builder(16, 8, new TargetModules.AllLinear())
+            .useRslora(true)
+            .rankPattern(Map.of("q_proj", 64))
+            .build();
     assertThat(stabilised.rankOf(PATH)).isEqualTo(64);
     assertThat(stabilised.scaleOf(PATH)).isCloseTo(8 / 8.0, offset(1e-12));
     assertThat(stabilised.scaleOf("model.layers.3.mlp.up_proj")).isCloseTo(2, offset(1e-12));
@@ -68,16 +61,22 @@ class LoraConfigTest {
       delimiter = '|',
       value = {
         "{'peft_type': 'IA3'} | peft_type 'IA3'; only LORA is supported",
-        "{'peft_type': 'LORA', 'use_dora': true} | use_dora to true, which is not supported",
         "{'peft_type': 'LORA', 'use_bdlora': {'nblocks': 2}} | use_bdlora",
         "{'peft_type': 'LORA', 'use_qalora': true} | use_qalora",
-        "{'peft_type': 'LORA', 'modules_to_save': ['lm_head']} | modules_to_save",
-        "{'peft_type': 'LORA', 'trainable_token_indices': [3]} | trainable_token_indices",
         "{'peft_type': 'LORA', 'layer_replication': [[0, 4], [2, 5]]} | layer_replication",
         "{'peft_type': 'LORA', 'target_parameters': ['mlp.experts.gate_up_proj']} | target_parameters",
         "{'peft_type': 'LORA', 'fan_in_fan_out': true} | fan_in_fan_out",
-        "{'peft_type': 'LORA', 'lora_bias': true} | lora_bias",
-        "{'peft_type': 'LORA', 'bias': 'lora_only'} | bias to 'lora_only'; only 'none'",
+        "{'peft_type': 'LORA', 'lora_bias': true, 'use_dora': true} | lora_bias does not go with use_dora",
+        "{'peft_type': 'LORA', 'lora_bias': true, 'init_lora_weights': 'gaussian'} | lora_bias goes with",
+        "{'peft_type': 'LORA', 'use_dora': 'yes'} | use_dora = \"yes\"; expected true or false",
+        "{'peft_type': 'LORA', 'bias': 'some'} | bias is 'some'; expected none, all, lora_only",
+        "{'peft_type': 'LORA', 'modules_to_save': [3]} | modules_to_save = [3]; expected a list of names",
+        "{'peft_type': 'LORA', 'modules_to_save': ['']} | modules_to_save holds an empty name",
+        "{'peft_type': 'LORA', 'trainable_token_indices': [3, 3]} | must be token ids, each once",
+        "{'peft_type': 'LORA', 'trainable_token_indices': ['a']} | expected token ids",
+        "{'peft_type': 'LORA', 'trainable_token_indices': {'embed_tokens': [1.5]}} | expected token ids",
+        "{'peft_type': 'LORA', 'arrow_config': {'top_k': 3}} | arrow_config",
+        "{'peft_type': 'LORA', 'alora_invocation_tokens': [3]} | alora_invocation_tokens",
         "{'peft_type': 'LORA', 'init_lora_weights': 'pissa_niter_4'} | changes the base weights",
         "{'peft_type': 'LORA', 'init_lora_weights': 'loftq'} | changes the base weights",
         "{'peft_type': 'LORA', 'r': 0} | lora_r must be 1 or more",
@@ -100,7 +99,7 @@ class LoraConfigTest {
       value = {
         "lora__llama-3.2-3B-rank32__adapter_config.json | ",
         "lora__llama-3.2-3B-rank64-rslora__adapter_config.json | ",
-        "lora__llama-3.2-3B-rank32-dora__adapter_config.json | use_dora",
+        "lora__llama-3.2-3B-rank32-dora__adapter_config.json | ",
         "lora__llama-3.2-3B-rank14-target-mlp-bdlora__adapter_config.json | use_bdlora",
         "ia3__llama-3.2-3B-default__adapter_config.json | IA3"
       })
@@ -116,6 +115,7 @@ class LoraConfigTest {
     boolean stabilised = name.contains("rslora");
     assertThat(config.r()).isEqualTo(stabilised ? 64 : 32);
     assertThat(config.useRslora()).isEqualTo(stabilised);
+    assertThat(config.useDora()).isEqualTo(name.contains("dora"));
     assertThat(config.scaleOf(PATH)).isCloseTo(stabilised ? 8 : 2, offset(1e-12));
     assertThat(config.targetModules().text()).isEqualTo("q_proj,v_proj");
   }

@@ -138,7 +138,8 @@ class MergeTest {
       assertThat(left).isEmpty();
     }
 
-    assertThatThrownBy(() -> merge(Golden.baseNf4(), Golden.variant("dora"), "merged", null, false))
+    assertThatThrownBy(
+            () -> merge(Golden.baseNf4(), Golden.peftAdapter("dora"), "merged", null, false))
         .isInstanceOf(UserException.class);
     assertThat(output).doesNotExist();
 

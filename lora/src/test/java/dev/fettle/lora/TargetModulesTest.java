@@ -63,6 +63,8 @@ class TargetModulesTest {
     assertThat(TargetModules.parse("v_proj,q_proj").select(linears(1)))
         .containsExactly("model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj");
     assertThat(TargetModules.parse(".*layers\\.1\\..*_proj").select(LINEARS)).hasSize(7);
+    assertThat(TargetModules.parse("lm_head,q_proj,embed_tokens").select(linears(1)))
+        .containsExactly("model.embed_tokens", "model.layers.0.self_attn.q_proj", "lm_head");
     // A name is a tail of the path at a dot, not of a word.
     assertThatThrownBy(() -> TargetModules.parse("proj").select(LINEARS))
         .isInstanceOf(UserException.class);
@@ -72,11 +74,9 @@ class TargetModulesTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "q_proj,w1 | names 'w1', which this model does not have as a linear layer; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+        "q_proj,w1 | names 'w1', which this model does not have as a linear layer or embedding; it has embed_tokens, q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head",
         ".*w1 | matches no linear layer of this model; it has q_proj",
-        "embed_tokens | matches 'model.embed_tokens'; adapters on the embedding or the output head are not supported",
-        "q_proj,lm_head | matches 'lm_head'; adapters on the embedding",
-        ".* | adapters on the embedding or the output head are not supported",
+        ".* | also matches 'model.norm'",
         "model\\.layers.* | also matches 'model.layers",
         "self_attn | also matches 'model.layers.0.self_attn', which is not a linear layer",
         "act_fn | also matches 'model.layers.0.mlp.act_fn'",

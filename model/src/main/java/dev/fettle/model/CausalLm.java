@@ -84,6 +84,33 @@ public final class CausalLm implements AutoCloseable {
     return linear;
   }
 
+  /// The embedding, for an adapter on it.
+  public Embedding embedding() {
+    return embedding;
+  }
+
+  /// The output head, for an adapter on it; with tied embeddings it uses their weight.
+  public Linear head() {
+    return head.projection();
+  }
+
+  /// A linear layer of the blocks, or the head.
+  ///
+  /// @throws IllegalArgumentException if there is no such layer
+  public Linear layer(String path) {
+    return path.equals(LanguageHead.PATH) ? head() : linear(path);
+  }
+
+  /// Replaces rows of the output head, or puts the frozen ones back.
+  public void headTokens(@Nullable TokenRows rows) {
+    head.tokens(rows);
+  }
+
+  /// The single tensors of the model by name, for training some of them in full.
+  public ModelTensors tensors() {
+    return new ModelTensors(this, blocks, finalNorm);
+  }
+
   /// The trained weights of the base; empty unless the model was loaded trainable.
   public List<Parameter> baseParameters() {
     return Collections.unmodifiableList(baseParameters);
@@ -147,7 +174,7 @@ public final class CausalLm implements AutoCloseable {
   public Tensor run(int from, int to, Tensor hidden, int batch) {
     int length = Math.toIntExact(hidden.size(0) / batch);
     try (Scope scope = Scope.open()) {
-      Pass pass = new Pass(Tape.inference(), batch, length, 0, null, 0);
+      Pass pass = Pass.inference(batch, length);
       Tensor x = hidden;
       for (DecoderBlock block : blocks.subList(from, to)) {
         x = block.apply(pass, Var.constant(x)).value();
@@ -223,7 +250,8 @@ public final class CausalLm implements AutoCloseable {
               hidden,
               Tensors.ofLongs(targets.rows()),
               Tensors.ofLongs(targets.ids()),
-              options.lossScale());
+              options.lossScale(),
+              options.dropoutSeed());
       if (hidden.needsGrad()) {
         tape.backward();
       }
@@ -238,7 +266,7 @@ public final class CausalLm implements AutoCloseable {
 
   private Pass inference(int[][] ids, @Nullable KvCache cache) {
     int start = cache == null ? 0 : cache.length();
-    return new Pass(Tape.inference(), ids.length, ids[0].length, start, cache, 0);
+    return new Pass(Tape.inference(), ids.length, ids[0].length, start, cache, null);
   }
 
   private Var forward(Pass pass, int[][] ids, boolean recompute) {

@@ -9,24 +9,66 @@ import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
-/// Looks token ids up: row `id` of the weight `[vocab, hidden]`.
-final class Embedding {
-  private final Weight weight;
+/// Looks token ids up: row `id` of the weight `[vocab, hidden]`, with an optional low-rank update
+/// (see {@link EmbeddingLora}) or some rows that take the place of others.
+public final class Embedding {
+  private Weight weight;
   private final DType compute;
+  private @Nullable LoraPair lora;
+  private @Nullable TokenRows tokens;
 
   Embedding(Weight weight, DType compute) {
     this.weight = weight;
     this.compute = compute;
   }
 
-  Weight weight() {
+  public Weight weight() {
     return weight;
+  }
+
+  /// Puts another weight of the same shape in place; whoever does it owns its memory.
+  void weight(Weight replacement) {
+    weight = replacement;
+  }
+
+  /// Attaches a low-rank update, or takes it away. Its dropout has no meaning for token ids; PEFT
+  /// ignores it too.
+  public void lora(@Nullable LoraPair pair) {
+    lora = pair;
+  }
+
+  /// The norm over the vocabulary of each hidden feature of the adapted weight, `[hidden]` float32:
+  /// where DoRA's magnitude starts.
+  public Tensor adaptedNorms(Tensor a, Tensor b, double scale) {
+    try (Scope scope = Scope.open()) {
+      return scope.keep(Magnitude.rowNorms(frozen().t(), a, b, scale));
+    }
+  }
+
+  /// Replaces rows, or puts the frozen ones back.
+  public void tokens(@Nullable TokenRows rows) {
+    tokens = rows;
   }
 
   /// @param ids I64 `[rows]`
   /// @return `[rows, hidden]` in the compute dtype
   Var apply(Tape tape, Tensor ids) {
+    try (Scope scope = Scope.open()) {
+      Var y = lookUp(tape, ids);
+      if (lora != null) {
+        y = EmbeddingLora.apply(tape, this::frozen, ids, lora, y);
+      }
+      if (tokens != null) {
+        y = tokens.embed(tape, ids, y);
+      }
+      scope.keep(y.value());
+      return y;
+    }
+  }
+
+  private Var lookUp(Tape tape, Tensor ids) {
     try (Scope scope = Scope.open()) {
       return switch (weight) {
         case Weight.Dense dense ->
@@ -60,5 +102,24 @@ final class Embedding {
     Var output = Var.of(y, tape.recording());
     tape.record(() -> parameter.grad().indexAddInPlace(ids, output.takeGrad().to(DType.F32)));
     return output;
+  }
+
+  /// `[vocab, hidden]`, unpacked.
+  private Tensor frozen() {
+    return switch (weight) {
+      case Weight.Dense dense -> dense.value();
+      case Weight.Quantized quantized -> {
+        Tensor table = Tensors.empty(compute, weight.out(), weight.in());
+        quantized.value().dequantize(compute, table.segment());
+        yield table;
+      }
+      case Weight.Trained trained -> throw notFrozen();
+      case Weight.IntegerProduct integers -> throw notFrozen();
+      case Weight.FakeQuantized fake -> throw notFrozen();
+    };
+  }
+
+  private IllegalStateException notFrozen() {
+    return new IllegalStateException("an adapted embedding is frozen, not " + weight);
   }
 }

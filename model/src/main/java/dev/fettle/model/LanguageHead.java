@@ -1,35 +1,50 @@
 package dev.fettle.model;
 
 import dev.fettle.engine.Scope;
+import dev.fettle.engine.Tape;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
 import dev.fettle.engine.Var;
 import dev.fettle.tensor.DType;
+import org.jspecify.annotations.Nullable;
 
 /// The output head and the cross-entropy, together and in chunks of tokens, so that `[tokens,
 /// vocab]` never exists at once. Tokens without a label cost nothing.
 final class LanguageHead {
+  /// Path of the module in Hugging Face's naming.
+  static final String PATH = "lm_head";
+
   /// Logits of one chunk, float32: 64 MiB.
   private static final long CHUNK_LOGITS = 1L << 24;
 
-  private final Weight weight;
-  private final Scratch scratch;
+  private final Linear projection;
+  private @Nullable TokenRows tokens;
 
   LanguageHead(Weight weight, Scratch scratch) {
-    this.weight = weight;
-    this.scratch = scratch;
+    this.projection = new Linear(PATH, weight, null, scratch);
   }
 
-  Weight weight() {
-    return weight;
+  Linear projection() {
+    return projection;
+  }
+
+  /// Replaces rows, or puts the frozen ones back.
+  void tokens(@Nullable TokenRows rows) {
+    tokens = rows;
   }
 
   /// @param hidden `[rows, hidden]`
   /// @return float32 `[rows, vocab]`
   Tensor logits(Tensor hidden) {
     try (Scope scope = Scope.open()) {
-      return scope.keep(scratch.multiply("lm_head", hidden, weight).to(DType.F32));
+      Pass pass = Pass.inference(1, Math.toIntExact(hidden.size(0)));
+      return scope.keep(apply(pass, Var.constant(hidden)).value().to(DType.F32));
     }
+  }
+
+  private Var apply(Pass pass, Var rows) {
+    Var logits = projection.apply(pass, rows);
+    return tokens == null ? logits : tokens.logits(pass.tape(), rows, logits);
   }
 
   /// Negative log-likelihoods in nats, one per row of `hidden`.
@@ -52,14 +67,16 @@ final class LanguageHead {
   }
 
   /// Sum of the negative log-likelihoods of the labelled rows; their gradient, times `lossScale`,
-  /// is accumulated in `hidden` and in the head's own weight if it is trained.
+  /// is accumulated in `hidden` and in whatever of the head is trained.
   ///
   /// @param hidden `[rows, hidden]`
   /// @param labelled I64: the rows that have a label
   /// @param targets I64: their labels
   /// @param lossScale what each token's loss counts, such as 1 / (target tokens of the step)
+  /// @param dropoutSeed of an adapter on the head
   /// @return the unscaled sum in nats
-  double lossAndGradient(Var hidden, Tensor labelled, Tensor targets, double lossScale) {
+  double lossAndGradient(
+      Var hidden, Tensor labelled, Tensor targets, double lossScale, long dropoutSeed) {
     double[] sum = {0};
     try (Scope scope = Scope.open()) {
       Tensor rows = hidden.value();
@@ -69,12 +86,20 @@ final class LanguageHead {
           (from, count) -> {
             Tensor at = labelled.narrow(0, from, count);
             Tensor target = targets.narrow(0, from, count).view(count, 1);
-            Tensor chunk = rows.indexSelect(0, at);
-            Tensor head = scratch.materialize(weight);
-            Tensor dLogits = softmaxGradient(chunk.linear(head), target, lossScale, sum);
-            dRows.indexCopyInPlace(at, dLogits.matmul(head));
-            if (weight instanceof Weight.Trained trained) {
-              trained.parameter().accumulate(dLogits.t().matmul(chunk));
+            Var chunk = Var.of(rows.indexSelect(0, at), hidden.needsGrad());
+            try (Tape tape = Tape.training()) {
+              Pass pass =
+                  new Pass(
+                      tape, 1, Math.toIntExact(count), 0, null, LoraPair.mix(dropoutSeed ^ from));
+              Var logits = apply(pass, chunk);
+              Tensor dLogits = softmaxGradient(logits.value(), target, lossScale, sum);
+              if (logits.needsGrad()) {
+                logits.accumulate(dLogits);
+                tape.backward();
+              }
+            }
+            if (hidden.needsGrad()) {
+              dRows.indexCopyInPlace(at, chunk.takeGrad());
             }
           });
       if (hidden.needsGrad()) {
@@ -96,7 +121,7 @@ final class LanguageHead {
   }
 
   private void forChunks(long rows, Chunk body) {
-    long step = Math.max(1, CHUNK_LOGITS / weight.out());
+    long step = Math.max(1, CHUNK_LOGITS / projection.weight().out());
     for (long from = 0; from < rows; from += step) {
       try (Scope scope = Scope.open()) {
         body.accept(from, Math.min(step, rows - from));

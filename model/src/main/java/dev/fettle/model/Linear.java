@@ -8,15 +8,14 @@ import dev.fettle.tensor.DType;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/// One projection `y = x · Wᵀ + b`, with an optional low-rank update `+ scale · dropout(x) · Aᵀ ·
-/// Bᵀ`.
+/// One projection `y = x · Wᵀ + b`, with an optional low-rank update (see {@link LoraStep}).
 ///
-/// The gradient is exact: with `dy` the gradient of `y`, `dx = dy · W + scale · (dy · B) · A`, `dA
-/// = scale · (dy · B)ᵀ · x`, `dB = scale · dyᵀ · (x · Aᵀ)`, `dW = dyᵀ · x`, `db = Σ dy`.
+/// The gradient is exact: with `dy` the gradient of `y`, `dx = dy · W`, `dW = dyᵀ · x`, `db = Σ
+/// dy`.
 public final class Linear {
   private final String path;
   private Weight weight;
-  private final @Nullable Bias bias;
+  private @Nullable Bias bias;
   private final Scratch scratch;
   private @Nullable LoraPair lora;
   private boolean loraEnabled = true;
@@ -72,8 +71,21 @@ public final class Linear {
     return bias;
   }
 
+  /// Puts another bias of the same length in place.
+  void bias(Bias replacement) {
+    if (bias == null) {
+      throw new IllegalArgumentException(path + " has no bias");
+    }
+    bias = replacement;
+  }
+
   public @Nullable LoraPair lora() {
     return lora;
+  }
+
+  /// `‖W + scale · B · A‖` of each output feature, `[out]` float32: where DoRA's magnitude starts.
+  public Tensor adaptedNorms(Tensor a, Tensor b, double scale) {
+    return Magnitude.rowNorms(scratch.materialize(weight), a, b, scale);
   }
 
   /// Attaches a low-rank update, or takes it away.
@@ -93,7 +105,11 @@ public final class Linear {
         weight instanceof Weight.FakeQuantized fake ? fake.rounding() : null;
     // where the weight is rounded, its low-rank update is rounded with it
     LoraPair pair = loraEnabled && rounding == null ? lora : null;
-    boolean trained = pair != null || rounding != null || weight instanceof Weight.Trained;
+    boolean trained =
+        pair != null
+            || rounding != null
+            || weight instanceof Weight.Trained
+            || bias instanceof Bias.Trained;
     Tape tape = pass.tape();
     try (Scope scope = Scope.open()) {
       Tensor input = x.value();
@@ -103,10 +119,7 @@ public final class Linear {
       InputQuantization.@Nullable Rounded rounded =
           rounding == null ? null : rounding.roundInput(input, tape.recording());
       Tensor y = scratch.multiply(path, rounded == null ? input : rounded.values(), weight);
-      if (bias != null) {
-        y.addInPlace(bias.in(y.dtype()));
-      }
-      @Nullable LoraActivations low = pair == null ? null : addLora(scope, pass, input, pair, y);
+      @Nullable LoraStep low = addUpdate(scope, pass, input, pair, y);
       scope.keep(y);
       Var output = Var.of(y, tape.recording() && (trained || x.needsGrad()));
       if (output.needsGrad()) {
@@ -123,31 +136,41 @@ public final class Linear {
     }
   }
 
-  /// What the update's gradient needs: `low = dropout(x) · Aᵀ`, and the dropped input's mask.
-  private record LoraActivations(LoraPair pair, Tensor low, @Nullable Tensor mask) {}
-
-  private static LoraActivations addLora(
-      Scope scope, Pass pass, Tensor input, LoraPair pair, Tensor y) {
-    boolean dropping = pass.tape().recording() && pair.dropout() > 0;
-    Tensor mask = dropping ? pair.dropoutMask(input, pass.dropoutSeed()) : null;
-    Tensor a = pair.a().in(input.dtype());
-    Tensor b = pair.b().in(input.dtype());
-    Tensor low = (mask == null ? input : input.mul(mask)).linear(a);
-    y.addmmInPlace(low, b.t(), pair.scale());
-    if (pass.tape().recording()) {
-      scope.keep(low);
-      if (mask != null) {
-        scope.keep(mask);
-      }
+  /// The bias, and the low-rank update: the bias of DoRA is not scaled by its magnitude.
+  private @Nullable LoraStep addUpdate(
+      Scope scope, Pass pass, Tensor input, @Nullable LoraPair pair, Tensor y) {
+    boolean dora = pair != null && pair.magnitude() != null;
+    if (bias != null && !dora) {
+      y.addInPlace(bias.in(y.dtype()));
     }
-    return new LoraActivations(pair, low, mask);
+    LoraStep low =
+        pair == null ? null : LoraStep.apply(scope, pass, new BaseWeight(), input, pair, y);
+    if (bias != null && dora) {
+      y.addInPlace(bias.in(y.dtype()));
+    }
+    return low;
   }
 
-  private void backward(Var x, Tensor dy, @Nullable LoraActivations low) {
+  private final class BaseWeight implements LoraStep.Base {
+    @Override
+    public Tensor multiply(Tensor x) {
+      return scratch.multiply(path, x, weight);
+    }
+
+    @Override
+    public Tensor weight() {
+      return scratch.materialize(weight);
+    }
+  }
+
+  private void backward(Var x, Tensor dy, @Nullable LoraStep low) {
     Tensor input = x.value();
-    Tensor dx = x.needsGrad() ? dy.matmul(scratch.materialize(weight)) : null;
-    if (low != null) {
-      loraBackward(input, dy, low, dx);
+    Tensor base = x.needsGrad() ? scratch.materialize(weight) : null;
+    Tensor dx;
+    if (low == null) {
+      dx = base == null ? null : dy.matmul(base);
+    } else {
+      dx = low.backward(input, dy, base);
     }
     if (weight instanceof Weight.Trained trained) {
       trained.parameter().accumulate(dy.t().matmul(input));
@@ -174,25 +197,6 @@ public final class Linear {
     rounding.backward(dy.t().matmul(input));
     if (bias instanceof Bias.Trained trainedBias) {
       trainedBias.parameter().accumulate(dy.to(DType.F32).sum(0, false));
-    }
-  }
-
-  private static void loraBackward(
-      Tensor input, Tensor dy, LoraActivations low, @Nullable Tensor dx) {
-    LoraPair pair = low.pair();
-    Tensor a = pair.a().in(dy.dtype());
-    Tensor b = pair.b().in(dy.dtype());
-    Tensor dLow = dy.matmul(b).mulInPlace(pair.scale());
-    pair.b().grad().addInPlace(dy.t().matmul(low.low()), pair.scale());
-    Tensor mask = low.mask();
-    Tensor dropped = mask == null ? input : input.mul(mask);
-    pair.a().accumulate(dLow.t().matmul(dropped));
-    if (dx != null) {
-      if (mask == null) {
-        dx.addmmInPlace(dLow, a, 1);
-      } else {
-        dx.addcmulInPlace(dLow.matmul(a), mask, 1);
-      }
     }
   }
 }

@@ -1,7 +1,6 @@
 package dev.fettle.model;
 
 import dev.fettle.engine.Scope;
-import dev.fettle.engine.Tape;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Var;
 import java.util.Collections;
@@ -64,7 +63,7 @@ public final class LoadedBlock implements AutoCloseable {
   /// @return same shape, in the current scope
   public Tensor run(Tensor hidden, int batch, int length) {
     try (Scope scope = Scope.open()) {
-      Pass pass = new Pass(Tape.inference(), batch, length, 0, null, 0);
+      Pass pass = Pass.inference(batch, length);
       return scope.keep(block.apply(pass, Var.constant(hidden)).value());
     }
   }

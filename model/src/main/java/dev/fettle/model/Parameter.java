@@ -68,6 +68,11 @@ public final class Parameter {
     grad = newGrad;
   }
 
+  /// Whether a gradient buffer was bound, that is, whether the value may change.
+  boolean isTrained() {
+    return grad != null;
+  }
+
   /// The sum of the gradients since the optimizer last cleared it.
   ///
   /// @throws IllegalStateException if no gradient buffer was bound

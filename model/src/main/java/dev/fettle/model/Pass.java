@@ -11,10 +11,20 @@ import org.jspecify.annotations.Nullable;
 /// @param length tokens of each sequence in this run
 /// @param start position of the first of them
 /// @param cache keys and values of earlier positions, if this run continues a sequence
-/// @param dropoutSeed seed of this micro-batch's dropout masks; dropout is off where the tape does
-///   not record
+/// @param dropoutSeed seed of this micro-batch's dropout masks, also where a block runs a first
+///   time without being recorded; null switches dropout off
 record Pass(
-    Tape tape, int batch, int length, int start, @Nullable KvCache cache, long dropoutSeed) {
+    Tape tape,
+    int batch,
+    int length,
+    int start,
+    @Nullable KvCache cache,
+    @Nullable Long dropoutSeed) {
+
+  /// Rows from their first position on, nothing trained.
+  static Pass inference(int batch, int length) {
+    return new Pass(Tape.inference(), batch, length, 0, null, null);
+  }
 
   Pass with(Tape other) {
     return new Pass(other, batch, length, start, cache, dropoutSeed);

@@ -36,6 +36,10 @@ final class RmsNorm {
     return gain;
   }
 
+  void gain(Gain replacement) {
+    gain = replacement;
+  }
+
   /// The weight of a norm that is not trained.
   Tensor frozen() {
     return switch (gain) {
