@@ -65,6 +65,11 @@ public final class ChannelStatistics {
     return absMax.clone();
   }
 
+  /// Sum of squares of each channel.
+  public double[] squareSum() {
+    return squareSum.clone();
+  }
+
   /// Mean magnitude of each channel; 0 without tokens.
   public double[] meanAbs() {
     return means(absSum);

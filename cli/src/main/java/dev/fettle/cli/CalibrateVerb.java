@@ -2,6 +2,7 @@ package dev.fettle.cli;
 
 import dev.fettle.calibrate.ActivationStatistics;
 import dev.fettle.calibrate.Calibration;
+import dev.fettle.calibrate.StatisticsImatrix;
 import dev.fettle.quantize.Granularity;
 import dev.fettle.quantize.NanPolicy;
 import dev.fettle.quantize.Scheme;
@@ -24,10 +25,12 @@ import picocli.CommandLine.Option;
           + " what each channel is like, and writes it to --output. The table says which range"
           + " --observer chooses, and its scale and zero point for --scheme; the file serves all"
           + " observers and schemes.",
-      "--show prints the table of a file; --merge adds files of the same model."
+      "--show prints the table of a file; --merge adds files of the same model. --imatrix writes how"
+          + " large each channel is as an importance matrix, for export to GGUF or llama.cpp."
     },
     footer = {
       "  fettle calibrate --model MODEL --data calibration.txt --output statistics.json",
+      "  fettle calibrate --model MODEL --data calibration.txt --imatrix imatrix.gguf",
       "  fettle calibrate --show statistics.json --observer mse --scheme uint8:asym:tensor"
     })
 final class CalibrateVerb extends Verb {
@@ -44,6 +47,14 @@ final class CalibrateVerb extends Verb {
       paramLabel = "FILE",
       description = "Where the statistics go; a file that is there is replaced.")
   @Nullable Path output;
+
+  @Option(
+      names = "--imatrix",
+      paramLabel = "FILE",
+      description =
+          "Where an importance matrix goes, in llama.cpp's GGUF form; a file that is there is"
+              + " replaced.")
+  @Nullable Path imatrix;
 
   @Option(
       names = "--show",
@@ -103,7 +114,17 @@ final class CalibrateVerb extends Verb {
       writeRunFile(output.resolveSibling(output.getFileName() + ".run.yaml"));
       console.out().println("written to " + output);
     }
-    return Answer.of(answer.json().put("output", output == null ? null : output.toString()));
+    if (imatrix != null) {
+      console.stop().check();
+      StatisticsImatrix.of(statistics).save(imatrix);
+      writeRunFile(imatrix.resolveSibling(imatrix.getFileName() + ".run.yaml"));
+      console.out().println("importance matrix written to " + imatrix);
+    }
+    return Answer.of(
+        answer
+            .json()
+            .put("output", output == null ? null : output.toString())
+            .put("imatrix", imatrix == null ? null : imatrix.toString()));
   }
 
   private Scheme.Affine grid() {
@@ -128,9 +149,9 @@ final class CalibrateVerb extends Verb {
     if (text.data == null && !merge.isEmpty()) {
       return ActivationStatistics.load(merge.getFirst());
     }
-    if (model == null || text.data == null || output == null) {
+    if (model == null || text.data == null || (output == null && imatrix == null)) {
       throw usage(
-          "Give --model, --data and --output; or --show FILE; or --merge FILE --merge FILE");
+          "Give --model, --data and --output or --imatrix; or --show FILE; or --merge FILE --merge FILE");
     }
     return collect(console, model, text.data);
   }

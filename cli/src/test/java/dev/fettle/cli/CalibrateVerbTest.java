@@ -3,6 +3,7 @@ package dev.fettle.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fettle.checkpoint.Json;
+import dev.fettle.quantize.ggml.Imatrix;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,6 +44,32 @@ class CalibrateVerbTest {
       assertThat(shown.path("layers").get(layer).path("zero_point").asInt()).isBetween(0, 255);
     }
     assertThat(shown.path("runs")).hasSize(2);
+  }
+
+  @Test
+  void writesAnImportanceMatrix() throws IOException {
+    String data = text("data.txt", "The colour of the sky is blue. 3 plus 4 is 7.\n".repeat(20));
+    Path direct = folder.resolve("direct.gguf");
+    Path statistics = folder.resolve("a.json");
+    succeed(
+        "calibrate",
+        "--model",
+        MODEL,
+        "--data",
+        data,
+        "--imatrix",
+        direct.toString(),
+        "--output",
+        statistics.toString(),
+        "--samples",
+        "2");
+    Imatrix imatrix = Imatrix.load(direct);
+    assertThat(imatrix.entries()).hasSize(28).containsKey("blk.3.ffn_down.weight");
+    assertThat(imatrix.importance("blk.3.ffn_down.weight", 512)).hasSize(512);
+    assertThat(imatrix.datasets()).containsExactly(data);
+    Path later = folder.resolve("later.gguf");
+    succeed("calibrate", "--show", statistics.toString(), "--imatrix", later.toString());
+    assertThat(Files.readAllBytes(later)).isEqualTo(Files.readAllBytes(direct));
   }
 
   @Test
