@@ -61,7 +61,17 @@ public final class ProductSpeed {
       System.out.printf(Locale.ROOT, "%d rows, %d threads%n", rows, Engine.threads());
       measure("bfloat16", 2, rows, exact, i -> x.linear(weights.get(i)));
       for (String text :
-          List.of("int8:sym:channel", "int4:sym:group=128", "nf4:group=64", "llm.int8")) {
+          List.of(
+              "int8:sym:channel",
+              "int4:sym:group=128",
+              "nf4:group=64",
+              "llm.int8",
+              "q8_0",
+              "q4_0",
+              "q4_k",
+              "q5_k",
+              "q6_k",
+              "iq4_xs")) {
         List<QuantizedTensor> packed = quantize(weights, text, arena);
         double bytes = (double) packed.getFirst().byteSize() / OUT / IN;
         Tensor scratch = Tensors.empty(DType.BF16, OUT, IN);

@@ -39,9 +39,7 @@ final class AffineReencoding {
     boolean sameCodes =
         source.scheme().bits() == target.bits()
             && (target.symmetry() != Symmetry.RESTRICTED
-                || source.scheme().symmetry() == Symmetry.RESTRICTED)
-            && (source.groupIndex() == null
-                || source.scheme().granularity().equals(target.granularity()));
+                || source.scheme().symmetry() == Symmetry.RESTRICTED);
     return sameCodes
         ? new AffineReencoding(source, target).run(scaleDtype, roundScales, allocator)
         : null;
@@ -70,13 +68,7 @@ final class AffineReencoding {
       zeroPoints = new HostTensor(DType.I8, scaleShape, out);
     }
     return new AffineTensor(
-        source.shape(),
-        source.originalDtype(),
-        target,
-        source.codes(),
-        scales,
-        zeroPoints,
-        source.groupIndex());
+        source.shape(), source.originalDtype(), target, source.codes(), scales, zeroPoints);
   }
 
   /// For each scale of the target the index of the source's that covers it, or null if one would

@@ -40,4 +40,19 @@ public sealed interface GgmlKernels permits ScalarGgmlKernels, VectorGgmlKernels
   ///
   /// @param weights receives `count` float32
   void dequantize(GgmlType type, MemorySegment blocks, long count, MemorySegment weights);
+
+  /// `Σ_k weight[k] · x[from + k]`, the weights as [#dequantize] gives them. The members of the
+  /// pair add in different orders.
+  ///
+  /// @param type one that `multiplies`
+  float dot(GgmlType type, MemorySegment blocks, int count, float[] x, int from);
+
+  /// Whether `dot` has a fast path for the type; the weights of others are better dequantized
+  /// first.
+  static boolean multiplies(GgmlType type) {
+    return switch (type) {
+      case Q8_0, Q4_0, Q4_1, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4 -> true;
+      case Q5_0, Q5_1, Q2_K, Q3_K -> false;
+    };
+  }
 }

@@ -67,25 +67,41 @@ public final class ScalarGgmlKernels implements GgmlKernels {
   public void dequantize(GgmlType type, MemorySegment blocks, long count, MemorySegment weights) {
     float[] x = new float[type.blockSize()];
     for (long block = 0; block < count / type.blockSize(); block++) {
-      MemorySegment y = blocks.asSlice(block * type.blockBytes(), type.blockBytes());
-      switch (type) {
-        case Q8_0 -> ScalarBlocks32.fromQ8_0(y, x);
-        case Q4_0 -> ScalarBlocks32.fromQ4_0(y, x);
-        case Q4_1 -> ScalarBlocks32.fromQ4_1(y, x);
-        case Q5_0 -> ScalarBlocks32.fromQ5_0(y, x);
-        case Q5_1 -> ScalarBlocks32.fromQ5_1(y, x);
-        case Q2_K -> ScalarBlocksLow.fromQ2_K(y, x);
-        case Q3_K -> ScalarBlocksLow.fromQ3_K(y, x);
-        case Q4_K -> ScalarBlocksK.fromQ4_K(y, x);
-        case Q5_K -> ScalarBlocksK.fromQ5_K(y, x);
-        case Q6_K -> ScalarBlocksK.fromQ6_K(y, x);
-        case IQ4_NL -> ScalarBlocksTable.fromIq4Nl(y, x);
-        case IQ4_XS -> ScalarBlocksTable.fromIq4Xs(y, x);
-        case MXFP4 -> ScalarBlocksTable.fromMxfp4(y, x);
-      }
+      unpack(type, blocks.asSlice(block * type.blockBytes(), type.blockBytes()), x);
       for (int i = 0; i < x.length; i++) {
         Bytes.putF32(weights, 4 * (block * x.length + i), x[i]);
       }
+    }
+  }
+
+  @Override
+  public float dot(GgmlType type, MemorySegment blocks, int count, float[] x, int from) {
+    float[] weights = new float[type.blockSize()];
+    float sum = 0;
+    for (int block = 0; block < count / weights.length; block++) {
+      unpack(type, blocks.asSlice((long) block * type.blockBytes(), type.blockBytes()), weights);
+      for (int i = 0; i < weights.length; i++) {
+        sum += weights[i] * x[from + block * weights.length + i];
+      }
+    }
+    return sum;
+  }
+
+  private static void unpack(GgmlType type, MemorySegment y, float[] x) {
+    switch (type) {
+      case Q8_0 -> ScalarBlocks32.fromQ8_0(y, x);
+      case Q4_0 -> ScalarBlocks32.fromQ4_0(y, x);
+      case Q4_1 -> ScalarBlocks32.fromQ4_1(y, x);
+      case Q5_0 -> ScalarBlocks32.fromQ5_0(y, x);
+      case Q5_1 -> ScalarBlocks32.fromQ5_1(y, x);
+      case Q2_K -> ScalarBlocksLow.fromQ2_K(y, x);
+      case Q3_K -> ScalarBlocksLow.fromQ3_K(y, x);
+      case Q4_K -> ScalarBlocksK.fromQ4_K(y, x);
+      case Q5_K -> ScalarBlocksK.fromQ5_K(y, x);
+      case Q6_K -> ScalarBlocksK.fromQ6_K(y, x);
+      case IQ4_NL -> ScalarBlocksTable.fromIq4Nl(y, x);
+      case IQ4_XS -> ScalarBlocksTable.fromIq4Xs(y, x);
+      case MXFP4 -> ScalarBlocksTable.fromMxfp4(y, x);
     }
   }
 }

@@ -14,8 +14,8 @@ import jdk.incubator.vector.VectorOperators;
 /// The formats whose 4-bit codes are places in a table back to numbers. All weights under one scale
 /// share it, so the sixteen numbers are scaled once, and each weight is one lookup in registers.
 final class VectorBlocksTable {
-  private static final float[] IQ4 = new float[16];
-  private static final float[] E2M1_TWICE = new float[16];
+  static final float[] IQ4 = new float[16];
+  static final float[] E2M1_TWICE = new float[16];
 
   static {
     for (int code = 0; code < 16; code++) {
@@ -34,10 +34,15 @@ final class VectorBlocksTable {
   static void fromIq4Xs(long y, long x) {
     float d = f16(NativeMemory.ALL, y);
     for (int j = 0; j < 8; j++) {
-      int low = u8(NativeMemory.ALL, y + 4 + j / 2) >> (4 * (j % 2)) & 15;
-      int high = u8(NativeMemory.ALL, y + 2 + j / 4) >> (2 * (j % 4)) & 3;
-      lookUp(IQ4, d * ((low | high << 4) - 32), y + 8 + 16 * j, x + 128 * j);
+      lookUp(IQ4, d * iq4Scale(y, j), y + 8 + 16 * j, x + 128 * j);
     }
+  }
+
+  /// As [ScalarBlocksTable#scale], without a segment of the block.
+  static int iq4Scale(long y, int j) {
+    int low = u8(NativeMemory.ALL, y + 4 + j / 2) >> (4 * (j % 2)) & 15;
+    int high = u8(NativeMemory.ALL, y + 2 + j / 4) >> (2 * (j % 4)) & 3;
+    return (low | high << 4) - 32;
   }
 
   static void fromMxfp4(long y, long x) {

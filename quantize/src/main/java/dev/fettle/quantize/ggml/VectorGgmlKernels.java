@@ -4,6 +4,7 @@ import dev.fettle.quantize.GgmlType;
 import dev.fettle.tensor.kernel.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.Objects;
 
 /// The same bytes as the scalar twin, a vector of weights at a time. Segments on the Java heap go
 /// to the scalar twin: a mixture of segment kinds at one load keeps the compiler from turning it
@@ -87,5 +88,29 @@ public final class VectorGgmlKernels implements GgmlKernels {
     }
     Reference.reachabilityFence(weights);
     Reference.reachabilityFence(blocks);
+  }
+
+  @Override
+  public float dot(GgmlType type, MemorySegment blocks, int count, float[] x, int from) {
+    if (!blocks.isNative() || !GgmlKernels.multiplies(type)) {
+      return scalar.dot(type, blocks, count, x, from);
+    }
+    Objects.checkFromIndexSize(from, count, x.length);
+    long y = NativeMemory.address(blocks, type.bytes(count));
+    float sum =
+        switch (type) {
+          case Q8_0 -> VectorDots.q8_0(y, count, x, from);
+          case Q4_0 -> VectorDots.q4_0(y, count, x, from);
+          case Q4_1 -> VectorDots.q4_1(y, count, x, from);
+          case Q4_K -> VectorDots.q4_K(y, count, x, from);
+          case Q5_K -> VectorDots.q5_K(y, count, x, from);
+          case Q6_K -> VectorDots.q6_K(y, count, x, from);
+          case IQ4_NL -> VectorDots.iq4Nl(y, count, x, from);
+          case IQ4_XS -> VectorDots.iq4Xs(y, count, x, from);
+          case MXFP4 -> VectorDots.mxfp4(y, count, x, from);
+          case Q5_0, Q5_1, Q2_K, Q3_K -> throw new IllegalArgumentException(type.text());
+        };
+    Reference.reachabilityFence(blocks);
+    return sum;
   }
 }

@@ -1,7 +1,9 @@
 package dev.fettle.quantize.matvec;
 
 import dev.fettle.quantize.AffineTensor;
+import dev.fettle.quantize.GgmlTensor;
 import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.quantize.ggml.GgmlKernels;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.Parallel;
 import java.lang.foreign.Arena;
@@ -9,8 +11,8 @@ import java.lang.foreign.MemorySegment;
 
 /// `y = x · Wᵀ` for a packed weight and few rows of `x`.
 ///
-/// Integers of 8 and 4 bits are multiplied as they are packed; rows of every other format are
-/// unpacked a few at a time into memory that stays in the processor's cache.
+/// Integers of 8 and 4 bits and most of ggml's blocks are multiplied as they are packed; rows of
+/// every other format are unpacked a few at a time into memory that stays in the processor's cache.
 public final class MatVec {
   /// Weights of one thread at a time.
   private static final long GRAIN = 1L << 16;
@@ -33,7 +35,8 @@ public final class MatVec {
 
   /// Whether the weight is multiplied as it is packed, which is when this is the faster way.
   public boolean readsPacked() {
-    return weight instanceof AffineTensor affine && fits(affine);
+    return (weight instanceof AffineTensor affine && fits(affine))
+        || (weight instanceof GgmlTensor ggml && GgmlKernels.multiplies(ggml.type()));
   }
 
   /// @param x `[rows, in]`
@@ -59,14 +62,14 @@ public final class MatVec {
       float[] numbers = affine.scheme().bits() == 4 ? evenThenOdd(x, rows) : x;
       return (from, to) -> multiplyIntegers(affine, numbers, rows, y, outputs, from, to);
     }
+    if (weight instanceof GgmlTensor ggml && GgmlKernels.multiplies(ggml.type())) {
+      return (from, to) -> multiplyBlocks(ggml, x, rows, y, outputs, from, to);
+    }
     return (from, to) -> multiplyUnpacked(x, rows, y, outputs, from, to);
   }
 
-  /// Whether the groups of a row are runs of neighbours, whole, and whole bytes.
+  /// Whether the groups of a row are whole, and whole bytes.
   private boolean fits(AffineTensor affine) {
-    if (affine.groupIndex() != null) {
-      return false;
-    }
     long groupSize = affine.scheme().granularity().columnsPerScale(columns);
     return switch (affine.scheme().bits()) {
       case 8 -> columns % groupSize == 0;
@@ -111,6 +114,19 @@ public final class MatVec {
             bits == 8
                 ? kernels.dotInt8(codes, x, at, columns, groupSize, scales, zeros)
                 : kernels.dotInt4(codes, x, at, columns, groupSize, scales, zeros);
+      }
+    }
+  }
+
+  private void multiplyBlocks(
+      GgmlTensor ggml, float[] x, int rows, float[] y, int outputs, long from, long to) {
+    GgmlKernels kernels = GgmlKernels.get();
+    long rowBytes = ggml.type().bytes(columns);
+    for (long output = from; output < to; output++) {
+      MemorySegment blocks = ggml.blocks().asSlice(output * rowBytes, rowBytes);
+      for (int row = 0; row < rows; row++) {
+        y[(int) (row * (long) outputs + output)] =
+            kernels.dot(ggml.type(), blocks, columns, x, row * columns);
       }
     }
   }

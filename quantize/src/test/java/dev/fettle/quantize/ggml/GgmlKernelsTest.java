@@ -1,6 +1,7 @@
 package dev.fettle.quantize.ggml;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.fettle.quantize.GgmlType;
 import dev.fettle.quantize.TestWeights;
@@ -72,6 +73,38 @@ class GgmlKernelsTest {
       blocks.set(ValueLayout.JAVA_BYTE, i, (byte) (bytes[i] & 0xBF)); // exponents below the highest
     }
     assertSameWeights(type, blocks, count);
+  }
+
+  /// A float32 sum of n products is off by at most n roundings of the sum of their magnitudes, in
+  /// either order.
+  @ParameterizedTest
+  @EnumSource
+  void twinsMultiplyTheSameWeights(GgmlType type) {
+    Random random = new Random(6);
+    for (int blocks : new int[] {0, 1, 2, 3, 17}) {
+      int count = blocks * type.blockSize();
+      float[] values = Arrays.copyOf(GgmlSamples.values(), count);
+      MemorySegment packed = arena.allocate(type.bytes(count));
+      scalar.quantize(type, TestWeights.of(values, DType.F32, count).data(), count, packed);
+      float[] x = new float[count + 5];
+      for (int i = 0; i < x.length; i++) {
+        x[i] = (float) random.nextGaussian();
+      }
+      MemorySegment weights = arena.allocate(4L * count);
+      scalar.dequantize(type, packed, count, weights);
+      double exact = 0;
+      double magnitude = 0;
+      for (int i = 0; i < count; i++) {
+        double product = (double) Bytes.f32(weights, 4L * i) * x[5 + i];
+        exact += product;
+        magnitude += Math.abs(product);
+      }
+      double tolerance = 0x1p-24 * (count + 2) * magnitude;
+      assertThat((double) vector.dot(type, packed, count, x, 5))
+          .isCloseTo(exact, within(tolerance));
+      assertThat((double) scalar.dot(type, packed, count, x, 5))
+          .isCloseTo(exact, within(tolerance));
+    }
   }
 
   private void assertSameWeights(GgmlType type, MemorySegment blocks, int count) {

@@ -102,11 +102,16 @@ class MatVecKernelsTest {
         "nf4:group=64",
         "nf4:group=64:double",
         "fp8_e4m3:channel",
-        "llm.int8"
+        "llm.int8",
+        "q8_0",
+        "q4_0",
+        "q5_1",
+        "q4_k",
+        "iq4_xs"
       })
   void equalsTheDequantizedProduct(String scheme) {
     int outputs = 37;
-    int columns = 192;
+    int columns = scheme.matches("q._k|iq4_xs") ? 512 : 192;
     Random random = new Random(5);
     QuantizedTensor weight =
         Quantizer.quantize(

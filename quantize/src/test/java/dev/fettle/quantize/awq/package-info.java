@@ -1,4 +1,0 @@
-@NullMarked
-package dev.fettle.quantize.awq;
-
-import org.jspecify.annotations.NullMarked;

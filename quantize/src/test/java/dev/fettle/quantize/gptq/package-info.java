@@ -1,4 +1,0 @@
-@NullMarked
-package dev.fettle.quantize.gptq;
-
-import org.jspecify.annotations.NullMarked;
