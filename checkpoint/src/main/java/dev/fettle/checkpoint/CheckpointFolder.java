@@ -25,6 +25,10 @@ public final class CheckpointFolder implements Checkpoint {
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
 
+  /// Where older tools put what is now in `config.json`, and what made a folder with such a file.
+  private static final Map<String, String> QUANTIZATION_FILES =
+      Map.of("quantize_config.json", "gptq", "quant_config.json", "awq");
+
   /// Files that belong to a model but hold no weights.
   private static final Pattern COMPANION =
       Pattern.compile(
@@ -152,7 +156,18 @@ public final class CheckpointFolder implements Checkpoint {
 
   @Override
   public @Nullable ObjectNode quantizationConfig() {
-    return config.get("quantization_config") instanceof ObjectNode node ? node.deepCopy() : null;
+    if (config.get("quantization_config") instanceof ObjectNode node) {
+      return node.deepCopy();
+    }
+    for (Map.Entry<String, String> beside : QUANTIZATION_FILES.entrySet()) {
+      Path file = folder.resolve(beside.getKey());
+      if (Files.exists(file)) {
+        ObjectNode read = Json.read(file);
+        boolean named = read.has("quant_method") || read.has("method");
+        return named ? read : read.put("quant_method", beside.getValue());
+      }
+    }
+    return null;
   }
 
   @Override

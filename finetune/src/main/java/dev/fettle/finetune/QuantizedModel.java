@@ -4,7 +4,6 @@ import dev.fettle.engine.Scope;
 import dev.fettle.model.CausalLm;
 import dev.fettle.model.Parameter;
 import dev.fettle.quantize.CheckpointQuantizer;
-import dev.fettle.quantize.NanPolicy;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.tensor.HostTensor;
 import java.lang.foreign.SegmentAllocator;
@@ -30,15 +29,9 @@ final class QuantizedModel {
       Path folder, FinetuneRequest request, CausalLm model, QuantizationAware rounding) {
     QatOptions qat = rounding.options();
     QuantizeOptions options =
-        new QuantizeOptions(
-            qat.scheme(),
-            Map.of(),
-            qat.activations(),
-            rounding.inputParameters(),
-            model.computeDtype(),
-            qat.skipModules(),
-            NanPolicy.REFUSE,
-            true);
+        new QuantizeOptions(qat.scheme(), model.computeDtype(), qat.skipModules())
+            .withActivations(qat.activations(), rounding.inputParameters())
+            .withOverwrite(true);
     QuantizedModel result = new QuantizedModel(model, rounding);
     CheckpointQuantizer.quantize(
         request.model(),

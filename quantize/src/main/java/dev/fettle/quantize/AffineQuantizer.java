@@ -55,12 +55,12 @@ final class AffineQuantizer {
     }
   }
 
-  AffineTensor quantize(SegmentAllocator allocator) {
+  /// @param scaleDtype null for the dtype of the weight
+  AffineTensor quantize(@Nullable DType scaleDtype, SegmentAllocator allocator) {
+    DType stored = scaleDtype == null ? weight.dtype() : scaleDtype;
     HostTensor scales =
         new HostTensor(
-            weight.dtype(),
-            scaleShape,
-            allocator.allocate(scaleShape.elements() * weight.dtype().bytes(), 64));
+            stored, scaleShape, allocator.allocate(scaleShape.elements() * stored.bytes(), 64));
     @Nullable HostTensor zeros =
         AffineTensor.hasZeroPoints(scheme)
             ? new HostTensor(DType.I8, scaleShape, allocator.allocate(scaleShape.elements(), 64))
@@ -88,6 +88,7 @@ final class AffineQuantizer {
         throw Quantizer.notFinite(name, weight, row * columns, Float.MAX_VALUE);
       }
       AffineParameters parameters = grid.parameters(min[i], max[i]);
+      ScaleRounding.requireFits(name, parameters.scale(), scales.dtype());
       float scale = ScaleRounding.store(scales, i, parameters.scale());
       if (zeros != null) {
         int zero = grid.rescaled(parameters, min[i], scale).zeroPoint();
@@ -148,6 +149,8 @@ final class AffineQuantizer {
     long rowBytes = AffineTensor.rowBytes(weight.shape(), scheme);
     int width = columns * weight.dtype().bytes();
     AffineKernels.CodeRange range = codeRange(scheme);
+    HostTensor index = tensor.groupIndex();
+    int[] groups = index == null ? null : GroupIndex.read(index);
     Parallel.forRange(
         weight.shape().dim(0),
         QuantizedTensor.rowsPerPart(weight.shape()),
@@ -161,16 +164,14 @@ final class AffineQuantizer {
               tensor.readScales(loaded, scales);
               tensor.readZeros(loaded, zeros);
             }
-            AffineKernels.get()
-                .quantize(
-                    weight.data().asSlice(row * width, width),
-                    weight.dtype(),
-                    columns,
-                    groupSize,
-                    scales,
-                    zeros,
-                    range,
-                    tensor.codes().asSlice(row * rowBytes, rowBytes));
+            MemorySegment in = weight.data().asSlice(row * width, width);
+            MemorySegment codes = tensor.codes().asSlice(row * rowBytes, rowBytes);
+            AffineKernels kernels = AffineKernels.get();
+            if (groups == null) {
+              kernels.quantize(in, weight.dtype(), columns, groupSize, scales, zeros, range, codes);
+            } else {
+              kernels.quantize(in, weight.dtype(), groups, scales, zeros, range, codes);
+            }
           }
         });
   }

@@ -39,7 +39,9 @@ final class AffineReencoding {
     boolean sameCodes =
         source.scheme().bits() == target.bits()
             && (target.symmetry() != Symmetry.RESTRICTED
-                || source.scheme().symmetry() == Symmetry.RESTRICTED);
+                || source.scheme().symmetry() == Symmetry.RESTRICTED)
+            && (source.groupIndex() == null
+                || source.scheme().granularity().equals(target.granularity()));
     return sameCodes
         ? new AffineReencoding(source, target).run(scaleDtype, roundScales, allocator)
         : null;
@@ -68,7 +70,13 @@ final class AffineReencoding {
       zeroPoints = new HostTensor(DType.I8, scaleShape, out);
     }
     return new AffineTensor(
-        source.shape(), source.originalDtype(), target, source.codes(), scales, zeroPoints);
+        source.shape(),
+        source.originalDtype(),
+        target,
+        source.codes(),
+        scales,
+        zeroPoints,
+        source.groupIndex());
   }
 
   /// For each scale of the target the index of the source's that covers it, or null if one would

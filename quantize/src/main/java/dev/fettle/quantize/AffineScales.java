@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Different entries may be set by different threads.
 public final class AffineScales {
+  private final String name;
+  private final @Nullable HostTensor groupIndex;
+  private final int @Nullable [] groups;
   private final Shape shape;
   private final DType originalDtype;
   private final Scheme.Affine scheme;
@@ -26,21 +29,39 @@ public final class AffineScales {
   private final int columnsPerScale;
   private final AffineParameters[] parameters;
 
-  /// @param name the tensor, for messages
-  /// @param shape of the weight, `[out, in]`
-  /// @param originalDtype F32, F16 or BF16; also the dtype of the scales
-  /// @param allocator memory accessible from any thread
-  /// @throws dev.fettle.tensor.UserException if the granularity does not fit the shape
+  /// Scales in the dtype of the weight, groups of neighbouring columns.
   public AffineScales(
       String name,
       Shape shape,
       DType originalDtype,
       Scheme.Affine scheme,
       SegmentAllocator allocator) {
+    this(name, shape, originalDtype, null, scheme, null, allocator);
+  }
+
+  /// @param name the tensor, for messages
+  /// @param shape of the weight, `[out, in]`
+  /// @param originalDtype F32, F16 or BF16
+  /// @param scaleDtype the same; null for the dtype of the weight
+  /// @param groupIndex I32 `[in]`, see [AffineTensor]; null for groups of neighbouring columns
+  /// @param allocator memory accessible from any thread
+  /// @throws dev.fettle.tensor.UserException if the granularity does not fit the shape
+  public AffineScales(
+      String name,
+      Shape shape,
+      DType originalDtype,
+      @Nullable DType scaleDtype,
+      Scheme.Affine scheme,
+      @Nullable HostTensor groupIndex,
+      SegmentAllocator allocator) {
     Quantizer.requireMatrix(name, shape, scheme);
     AffineQuantizer.requireWholeGroups(name, shape, scheme);
+    DType stored = scaleDtype == null ? originalDtype : scaleDtype;
+    this.name = name;
     this.shape = shape;
     this.originalDtype = originalDtype;
+    this.groupIndex = groupIndex;
+    this.groups = groupIndex == null ? null : GroupIndex.read(groupIndex);
     this.scheme = scheme;
     this.grid = scheme.grid();
     Granularity granularity = scheme.granularity();
@@ -50,10 +71,7 @@ public final class AffineScales {
     this.rowsPerScale = granularity.rowsPerScale(shape.dim(0));
     this.columnsPerScale = Math.toIntExact(granularity.columnsPerScale(shape.dim(1)));
     this.scales =
-        new HostTensor(
-            originalDtype,
-            scaleShape,
-            allocator.allocate(count * (long) originalDtype.bytes(), 64));
+        new HostTensor(stored, scaleShape, allocator.allocate(count * (long) stored.bytes(), 64));
     this.zeroPoints =
         AffineTensor.hasZeroPoints(scheme)
             ? new HostTensor(DType.I8, scaleShape, allocator.allocate(count, 64))
@@ -96,7 +114,8 @@ public final class AffineScales {
 
   /// The scale's index, for [#set] and [#get], of one weight.
   public int index(long row, long column) {
-    return Math.toIntExact(row / rowsPerScale * scaleColumns + column / columnsPerScale);
+    long group = groups == null ? column / columnsPerScale : groups[(int) column];
+    return Math.toIntExact(row / rowsPerScale * scaleColumns + group);
   }
 
   /// Lays the grid over the range from `min` to `max`.
@@ -105,6 +124,7 @@ public final class AffineScales {
   /// @return the parameters as they will be stored
   public AffineParameters set(int index, float min, float max) {
     AffineParameters ideal = grid.parameters(min, max);
+    ScaleRounding.requireFits(name, ideal.scale(), scales.dtype());
     float scale = ScaleRounding.store(scales, index, ideal.scale());
     AffineParameters stored = grid.rescaled(ideal, min, scale);
     if (zeroPoints != null) {
@@ -170,7 +190,8 @@ public final class AffineScales {
     }
     MemorySegment codes =
         allocator.allocate(shape.dim(0) * AffineTensor.rowBytes(shape, scheme), 64);
-    AffineTensor tensor = new AffineTensor(shape, originalDtype, scheme, codes, scales, zeroPoints);
+    AffineTensor tensor =
+        new AffineTensor(shape, originalDtype, scheme, codes, scales, zeroPoints, groupIndex);
     AffineQuantizer.round(weight, tensor);
     return tensor;
   }

@@ -23,14 +23,28 @@ import org.jspecify.annotations.Nullable;
 /// @param codes `rows · rowBytes` bytes
 /// @param scales F32, F16 or BF16, one per run of weights; see [Granularity#scaleShape]
 /// @param zeroPoints I8 of the same shape; null where all are zero
+/// @param groupIndex I32 `[in]`, the group of each column, where groups are not runs of neighbours
+///   (GPTQ's act-order calls it `g_idx`); null for column / group size
 public record AffineTensor(
     Shape shape,
     DType originalDtype,
     Scheme.Affine scheme,
     MemorySegment codes,
     HostTensor scales,
-    @Nullable HostTensor zeroPoints)
+    @Nullable HostTensor zeroPoints,
+    @Nullable HostTensor groupIndex)
     implements QuantizedTensor {
+
+  /// With groups of neighbouring columns.
+  public AffineTensor(
+      Shape shape,
+      DType originalDtype,
+      Scheme.Affine scheme,
+      MemorySegment codes,
+      HostTensor scales,
+      @Nullable HostTensor zeroPoints) {
+    this(shape, originalDtype, scheme, codes, scales, zeroPoints, null);
+  }
 
   public AffineTensor {
     if (shape.rank() != 2 || codes.byteSize() != shape.dim(0) * rowBytes(shape, scheme)) {
@@ -45,6 +59,9 @@ public record AffineTensor(
     if (zeroPoints != null
         && (!zeroPoints.shape().equals(expected) || zeroPoints.dtype() != DType.I8)) {
       throw new IllegalArgumentException("zero points " + zeroPoints.shape());
+    }
+    if (groupIndex != null) {
+      GroupIndex.check(groupIndex, shape, scheme);
     }
   }
 
@@ -61,7 +78,10 @@ public record AffineTensor(
 
   @Override
   public long byteSize() {
-    return codes.byteSize() + scales.byteSize() + (zeroPoints == null ? 0 : zeroPoints.byteSize());
+    return codes.byteSize()
+        + scales.byteSize()
+        + (zeroPoints == null ? 0 : zeroPoints.byteSize())
+        + (groupIndex == null ? 0 : groupIndex.byteSize());
   }
 
   @Override
@@ -73,6 +93,7 @@ public record AffineTensor(
     int perRow = Math.toIntExact(scales.shape().dim(1));
     float[] rowScales = new float[perRow];
     float[] rowZeros = new float[perRow];
+    int[] groups = groupIndex == null ? null : GroupIndex.read(groupIndex);
     long loaded = -1;
     for (long row = from; row < to; row++) {
       if (row / rowsPerScale != loaded) {
@@ -80,17 +101,16 @@ public record AffineTensor(
         readScales(loaded, rowScales);
         readZeros(loaded, rowZeros);
       }
-      AffineKernels.get()
-          .dequantize(
-              codes.asSlice(row * rowBytes, rowBytes),
-              scheme.bits(),
-              columns,
-              groupSize,
-              rowScales,
-              rowZeros,
-              target,
-              out.asSlice(
-                  (row - from) * columns * target.bytes(), (long) columns * target.bytes()));
+      MemorySegment in = codes.asSlice(row * rowBytes, rowBytes);
+      long width = (long) columns * target.bytes();
+      MemorySegment numbers = out.asSlice((row - from) * width, width);
+      AffineKernels kernels = AffineKernels.get();
+      if (groups == null) {
+        kernels.dequantize(
+            in, scheme.bits(), columns, groupSize, rowScales, rowZeros, target, numbers);
+      } else {
+        kernels.dequantize(in, scheme.bits(), groups, rowScales, rowZeros, target, numbers);
+      }
     }
   }
 

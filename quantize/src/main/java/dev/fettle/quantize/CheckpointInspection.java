@@ -24,7 +24,7 @@ public record CheckpointInspection(Architecture architecture, List<StoredWeight>
     architecture.check(folder, unpacked::isPacked, folder.path().toString());
     List<StoredWeight> weights = new ArrayList<>();
     for (TensorInfo info : unpacked.infos().values()) {
-      QuantizedTensor packed = unpacked.packed(info.name());
+      PackedForm packed = unpacked.form(info.name());
       weights.add(
           new StoredWeight(
               info.name(),

@@ -52,7 +52,12 @@ public final class CheckpointQuantizer {
   public static QuantizeReport quantize(
       Path model, Path output, QuantizeOptions options, Consumer<TensorReport> onTensor) {
     return quantize(
-        model, output, options, WeightQuantizer.roundToNearest(), TensorTransform.none(), onTensor);
+        model,
+        output,
+        options,
+        WeightQuantizer.roundToNearest(options.scaleDtype()),
+        TensorTransform.none(),
+        onTensor);
   }
 
   /// As the other `quantize`, with integers that `quantizer` chooses for weights that `transform`
@@ -180,7 +185,7 @@ public final class CheckpointQuantizer {
     }
     SequencedMap<String, Scheme> alone = new LinkedHashMap<>();
     alone.put(QuantizedWeights.module(weight.name()), scheme);
-    return FolderLayout.of(alone).plan(weight, scheme, QuantizeOptions.of(scheme)).stream()
+    return FolderFormat.of(alone).plan(weight, scheme, QuantizeOptions.of(scheme)).stream()
         .mapToLong(TensorInfo::bytes)
         .sum();
   }

@@ -22,7 +22,7 @@ record FolderPlan(
     SequencedMap<String, DType> cast,
     List<String> plainLinears,
     List<TensorInfo> tensors,
-    @Nullable FolderLayout chosenLayout) {
+    @Nullable FolderFormat chosenLayout) {
 
   /// @throws UserException if there is nothing to quantize, or no layout holds the schemes
   static FolderPlan of(UnpackedCheckpoint source, QuantizeOptions options) {
@@ -51,7 +51,7 @@ record FolderPlan(
     if (quantized.isEmpty() && cast.isEmpty()) {
       throw nothing(source, options);
     }
-    FolderLayout layout = quantized.isEmpty() ? null : FolderLayout.of(quantized);
+    FolderFormat layout = quantized.isEmpty() ? null : FolderFormat.of(quantized, options);
     List<TensorInfo> tensors = new ArrayList<>();
     for (TensorInfo info : source.infos().values()) {
       Scheme scheme =
@@ -87,7 +87,7 @@ record FolderPlan(
     return cast.getOrDefault(info.name(), info.dtype());
   }
 
-  FolderLayout layout() {
+  FolderFormat layout() {
     if (chosenLayout == null) {
       throw new IllegalStateException("nothing is quantized");
     }

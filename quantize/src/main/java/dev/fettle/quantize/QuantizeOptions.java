@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
 /// @param skipModules names of modules to leave as they are: a full path, or its last part such as
 ///   `down_proj`. Embeddings, norms and the output head are never quantized.
 /// @param nanPolicy what happens to weights that are not finite
+/// @param format whose layout the folder is written in; null is the usual one of the scheme
+/// @param groupIndex whether weights may come with groups that are not runs of neighbouring
+///   columns, for which the folder then has a place
 /// @param overwrite whether an output folder that already holds a model is replaced
 public record QuantizeOptions(
     Scheme scheme,
@@ -26,6 +29,8 @@ public record QuantizeOptions(
     @Nullable DType computeDtype,
     List<String> skipModules,
     NanPolicy nanPolicy,
+    @Nullable FolderFormat format,
+    boolean groupIndex,
     boolean overwrite) {
   public QuantizeOptions {
     moduleSchemes = Map.copyOf(moduleSchemes);
@@ -35,7 +40,17 @@ public record QuantizeOptions(
 
   /// Weights only, refusing what is not finite, into a new folder.
   public QuantizeOptions(Scheme scheme, @Nullable DType computeDtype, List<String> skipModules) {
-    this(scheme, Map.of(), null, Map.of(), computeDtype, skipModules, NanPolicy.REFUSE, false);
+    this(
+        scheme,
+        Map.of(),
+        null,
+        Map.of(),
+        computeDtype,
+        skipModules,
+        NanPolicy.REFUSE,
+        null,
+        false,
+        false);
   }
 
   /// All linear layers to one scheme, weights only.
@@ -52,6 +67,8 @@ public record QuantizeOptions(
         computeDtype,
         skipModules,
         nanPolicy,
+        format,
+        groupIndex,
         overwrite);
   }
 
@@ -59,7 +76,16 @@ public record QuantizeOptions(
   public QuantizeOptions withActivations(
       @Nullable ActivationQuantization wanted, Map<String, AffineParameters> parameters) {
     return new QuantizeOptions(
-        scheme, moduleSchemes, wanted, parameters, computeDtype, skipModules, nanPolicy, overwrite);
+        scheme,
+        moduleSchemes,
+        wanted,
+        parameters,
+        computeDtype,
+        skipModules,
+        nanPolicy,
+        format,
+        groupIndex,
+        overwrite);
   }
 
   public QuantizeOptions withNanPolicy(NanPolicy policy) {
@@ -71,6 +97,8 @@ public record QuantizeOptions(
         computeDtype,
         skipModules,
         policy,
+        format,
+        groupIndex,
         overwrite);
   }
 
@@ -83,7 +111,43 @@ public record QuantizeOptions(
         computeDtype,
         skipModules,
         nanPolicy,
+        format,
+        groupIndex,
         replace);
+  }
+
+  /// @param wanted null for the usual format of the scheme
+  public QuantizeOptions withFormat(@Nullable FolderFormat wanted) {
+    return new QuantizeOptions(
+        scheme,
+        moduleSchemes,
+        activations,
+        inputParameters,
+        computeDtype,
+        skipModules,
+        nanPolicy,
+        wanted,
+        groupIndex,
+        overwrite);
+  }
+
+  public QuantizeOptions withGroupIndex(boolean wanted) {
+    return new QuantizeOptions(
+        scheme,
+        moduleSchemes,
+        activations,
+        inputParameters,
+        computeDtype,
+        skipModules,
+        nanPolicy,
+        format,
+        wanted,
+        overwrite);
+  }
+
+  /// The dtype that the scales of integers are stored in; null for that of the weights.
+  public @Nullable DType scaleDtype() {
+    return format == null ? null : format.scaleDtype();
   }
 
   /// The scheme of a linear layer, or null if it stays as it is.

@@ -3,6 +3,7 @@ package dev.fettle.quantize;
 import dev.fettle.quantize.kernel.QuantizeKernels;
 import dev.fettle.quantize.moments.NearestTable;
 import dev.fettle.tensor.Casts;
+import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.Parallel;
 import dev.fettle.tensor.Shape;
@@ -12,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /// Puts weights into a number format by rounding each to the nearest level.
 public final class Quantizer {
@@ -34,6 +36,20 @@ public final class Quantizer {
   /// @throws UserException if a weight is NaN or infinite, or has another dtype or rank
   public static QuantizedTensor quantize(
       String name, HostTensor weight, Scheme scheme, SegmentAllocator allocator) {
+    return quantize(name, weight, scheme, null, allocator);
+  }
+
+  /// As the other `quantize`.
+  ///
+  /// @param scaleDtype what scales of integers are stored in: F32, F16 or BF16; null for the dtype
+  ///   of the weight
+  /// @throws UserException also if a scale is beyond this dtype
+  public static QuantizedTensor quantize(
+      String name,
+      HostTensor weight,
+      Scheme scheme,
+      @Nullable DType scaleDtype,
+      SegmentAllocator allocator) {
     switch (weight.dtype()) {
       case F32, F16, BF16 -> {}
       case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
@@ -47,7 +63,8 @@ public final class Quantizer {
     return switch (scheme) {
       case Scheme.Codebook codebook -> fourBit(name, weight, codebook, allocator);
       case Scheme.LlmInt8 int8 -> int8(name, weight, allocator);
-      case Scheme.Affine affine -> new AffineQuantizer(name, weight, affine).quantize(allocator);
+      case Scheme.Affine affine ->
+          new AffineQuantizer(name, weight, affine).quantize(scaleDtype, allocator);
       case Scheme.Float8 float8 -> Float8Quantizer.quantize(name, weight, float8, allocator);
       case Scheme.Mxfp4 mxfp4 -> Fp4BlockQuantizer.mxfp4(name, weight, allocator);
       case Scheme.Nvfp4 nvfp4 -> Fp4BlockQuantizer.nvfp4(name, weight, allocator);

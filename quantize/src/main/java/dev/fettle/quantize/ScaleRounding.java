@@ -3,10 +3,23 @@ package dev.fettle.quantize;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.UserException;
 
 /// Scales in the dtype they are stored in.
 final class ScaleRounding {
+  private static final float LARGEST_HALF = 65504;
+
   private ScaleRounding() {}
+
+  /// @param name the tensor, for messages
+  /// @throws UserException if a scale is beyond the largest number of its dtype
+  static void requireFits(String name, float scale, DType dtype) {
+    if (dtype == DType.F16 && scale > LARGEST_HALF) {
+      throw new UserException(
+          "Tensor '%s' has weights so large that they need the scale %s, and float16 ends at %s; use a format with scales in the model's dtype, such as compressed-tensors, or --skip-modules."
+              .formatted(name, scale, LARGEST_HALF));
+    }
+  }
 
   /// Stores a positive scale as element `i`, rounded to nearest even but never to zero or infinity.
   ///
@@ -30,7 +43,7 @@ final class ScaleRounding {
       case F32 -> scale;
       case F16 -> {
         float rounded = Float.float16ToFloat(Float.floatToFloat16(scale));
-        yield Math.clamp(rounded, 0x1p-24f, 65504f); // smallest subnormal, largest number
+        yield Math.clamp(rounded, 0x1p-24f, LARGEST_HALF); // smallest subnormal, largest number
       }
       case BF16 -> {
         float rounded = Casts.bf16ToFloat(Casts.floatToBf16(scale));

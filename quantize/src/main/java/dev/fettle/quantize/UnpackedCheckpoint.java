@@ -77,9 +77,8 @@ public final class UnpackedCheckpoint implements AutoCloseable {
     }
     for (TensorInfo demanded : Architecture.of(stored.config()).tensors()) {
       if (packed.isQuantized(demanded.name())) {
-        QuantizedTensor weight = packed.read(demanded.name(), demanded.shape());
-        TensorInfo plain =
-            new TensorInfo(demanded.name(), weight.originalDtype(), demanded.shape());
+        DType dtype = packed.form(demanded.name(), demanded.shape()).originalDtype();
+        TensorInfo plain = new TensorInfo(demanded.name(), dtype, demanded.shape());
         packed.parts(demanded.name()).forEach(part -> owners.put(part, plain));
       }
     }
@@ -135,6 +134,11 @@ public final class UnpackedCheckpoint implements AutoCloseable {
     return isPacked(name)
         ? packed.parts(name).stream().mapToLong(part -> stored.info(part).bytes()).sum()
         : info(name).bytes();
+  }
+
+  /// The format of a weight, or null if it is stored plain.
+  public @Nullable PackedForm form(String name) {
+    return isPacked(name) ? packed.form(name, info(name).shape()) : null;
   }
 
   /// The weight as it is packed, or null if it is stored plain.

@@ -1,15 +1,25 @@
 package dev.fettle.quantize;
 
+import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import java.lang.foreign.SegmentAllocator;
+import org.jspecify.annotations.Nullable;
 
 /// Decides the integers of a weight, given its scheme.
 @FunctionalInterface
 public interface WeightQuantizer {
-  /// Rounds every weight to the nearest level.
+  /// Rounds every weight to the nearest level; integers get scales in the dtype of the weight.
   static WeightQuantizer roundToNearest() {
+    return roundToNearest(null);
+  }
+
+  /// Rounds every weight to the nearest level.
+  ///
+  /// @param scaleDtype what scales of integers are stored in: F32, F16 or BF16; null for the dtype
+  ///   of the weight
+  static WeightQuantizer roundToNearest(@Nullable DType scaleDtype) {
     return (module, weight, scheme, allocator) ->
-        Quantizer.quantize(module + ".weight", weight, scheme, allocator);
+        Quantizer.quantize(module + ".weight", weight, scheme, scaleDtype, allocator);
   }
 
   /// @param module full path of the linear layer

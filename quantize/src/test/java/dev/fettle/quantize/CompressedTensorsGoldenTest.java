@@ -36,7 +36,7 @@ class CompressedTensorsGoldenTest {
       @Nullable ActivationQuantization activations =
           kind.equals("int") ? ActivationQuantization.parse("int8:sym:token") : null;
       Map<String, HostTensor> written =
-          CompressedTensorsLayout.tensors("m", ours, activations, null);
+          CompressedTensorsLayout.tensors("m", ours, activations, false, null);
       String prefix = scheme + "/" + kind + ".";
       long expected =
           golden.infos().keySet().stream().filter(name -> name.startsWith(prefix)).count();

@@ -70,7 +70,7 @@ class FloatFoldersTest {
       HostTensor input = golden.tensor("input." + name);
       List<TensorInfo> plan =
           CompressedTensorsLayout.plan(
-              name, input.shape(), input.dtype(), Scheme.parse(text), null);
+              name, input.shape(), input.dtype(), Scheme.parse(text), null, false);
       List<TensorInfo> expected =
           golden.infos().values().stream()
               .filter(info -> info.name().startsWith(name + "."))

@@ -3,6 +3,7 @@ package dev.fettle.quantize.compressedtensors;
 import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.AffineParameters;
 import dev.fettle.quantize.AffineTensor;
+import dev.fettle.quantize.GroupIndex;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
@@ -19,17 +20,29 @@ import org.jspecify.annotations.Nullable;
 /// @param module path of the layer
 /// @param tensor the weight
 /// @param activations how its input is quantized, or null
+/// @param groupIndex whether the folder says which column is in which group
 /// @param input calibrated parameters of static activations
 record AffineWriter(
     String module,
     AffineTensor tensor,
     @Nullable ActivationQuantization activations,
+    boolean groupIndex,
     @Nullable AffineParameters input) {
 
   SequencedMap<String, HostTensor> tensors(SequencedMap<String, HostTensor> tensors) {
     Shape shape = tensor.shape();
     Scheme.Affine scheme = tensor.scheme();
     boolean packed = activations == null;
+    HostTensor index = tensor.groupIndex();
+    if (groupIndex) {
+      int columns = Math.toIntExact(shape.dim(1));
+      int size = Math.toIntExact(scheme.granularity().columnsPerScale(columns));
+      tensors.put(
+          module + CompressedTensorsLayout.GROUP_INDEX,
+          index == null ? GroupIndex.plain(columns, size) : index);
+    } else if (index != null) {
+      throw new IllegalArgumentException(module + " has a group index that was not planned");
+    }
     if (packed) {
       tensors.put(module + CompressedTensorsLayout.PACKED, words());
     } else {

@@ -24,8 +24,20 @@ public record CompressedTensorsConfig(List<Group> groups, List<String> ignore) {
   static final String METHOD = "compressed-tensors";
 
   /// @param targets module names, `re:` patterns, or the class `Linear`
+  /// @param groupIndex whether each weight stores which of its columns are in which group
+  ///   (`actorder` "group")
   public record Group(
-      List<String> targets, Scheme weights, @Nullable ActivationQuantization activations) {}
+      List<String> targets,
+      Scheme weights,
+      @Nullable ActivationQuantization activations,
+      boolean groupIndex) {
+
+    /// With groups of neighbouring columns.
+    public Group(
+        List<String> targets, Scheme weights, @Nullable ActivationQuantization activations) {
+      this(targets, weights, activations, false);
+    }
+  }
 
   public CompressedTensorsConfig {
     groups = List.copyOf(groups);
@@ -76,7 +88,7 @@ public record CompressedTensorsConfig(List<Group> groups, List<String> ignore) {
       ObjectNode json = groupsJson.putObject("group_" + i);
       ArrayNode targets = json.putArray("targets");
       group.targets().forEach(targets::add);
-      json.set("weights", WeightArguments.json(group.weights()));
+      json.set("weights", WeightArguments.json(group));
       ActivationQuantization activations = group.activations();
       if (activations == null) {
         json.putNull("input_activations");
@@ -149,7 +161,8 @@ public record CompressedTensorsConfig(List<Group> groups, List<String> ignore) {
             ? null
             : new ActivationQuantization(
                 (Scheme.Affine)
-                    refine(activations.scheme(), own.path("input_activations").asString(""))));
+                    refine(activations.scheme(), own.path("input_activations").asString(""))),
+        WeightArguments.groupIndex(json.path("weights")));
   }
 
   /// The scheme's own name, if it says the same as compressed-tensors' words.

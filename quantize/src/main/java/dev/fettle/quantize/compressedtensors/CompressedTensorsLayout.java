@@ -46,6 +46,7 @@ public final class CompressedTensorsLayout {
   static final String SCALE = ".weight_scale";
   static final String SHAPE = ".weight_shape";
   static final String ZERO_POINT = ".weight_zero_point";
+  static final String GROUP_INDEX = ".weight_g_idx";
   static final String INPUT_SCALE = ".input_scale";
   static final String INPUT_ZERO_POINT = ".input_zero_point";
 
@@ -58,7 +59,7 @@ public final class CompressedTensorsLayout {
           SHAPE,
           ZERO_POINT,
           ".weight_global_scale",
-          ".weight_g_idx",
+          GROUP_INDEX,
           INPUT_SCALE,
           INPUT_ZERO_POINT,
           ".input_global_scale");
@@ -67,14 +68,19 @@ public final class CompressedTensorsLayout {
 
   /// What [#tensors] will hold for a weight of this shape and dtype, before it is quantized.
   ///
+  /// @param groupIndex whether groups may be other than runs of neighbouring columns
   /// @throws UserException if compressed-tensors has no word for the scheme
   public static List<TensorInfo> plan(
       String module,
       Shape shape,
       DType dtype,
       Scheme scheme,
-      @Nullable ActivationQuantization activations) {
+      @Nullable ActivationQuantization activations,
+      boolean groupIndex) {
     List<TensorInfo> plan = new ArrayList<>();
+    if (hasGroupIndex(scheme, groupIndex)) {
+      plan.add(new TensorInfo(module + GROUP_INDEX, DType.I32, Shape.of(shape.dim(1))));
+    }
     switch (scheme) {
       case Scheme.Affine affine -> planAffine(module, shape, dtype, affine, activations, plan);
       case Scheme.Float8 float8 -> {
@@ -98,6 +104,13 @@ public final class CompressedTensorsLayout {
       case Scheme.Cast cast -> throw foreign(scheme);
     }
     return plan;
+  }
+
+  /// Whether layers of this scheme say which column is in which group.
+  public static boolean hasGroupIndex(Scheme scheme, boolean wanted) {
+    return wanted
+        && scheme instanceof Scheme.Affine affine
+        && affine.granularity() instanceof Granularity.PerGroup;
   }
 
   private static UserException foreign(Scheme scheme) {
@@ -195,16 +208,20 @@ public final class CompressedTensorsLayout {
   /// The tensors to write, in the order of [#plan]; views where the bytes are the same.
   ///
   /// @param activations as in the plan
+  /// @param groupIndex as in the plan
   /// @param input calibrated parameters of static activations, in the scheme's own numbering; null
   ///   where activations are dynamic or not quantized
   public static SequencedMap<String, HostTensor> tensors(
       String module,
       QuantizedTensor quantized,
       @Nullable ActivationQuantization activations,
+      boolean groupIndex,
       @Nullable AffineParameters input) {
     return switch (quantized) {
       case AffineTensor affine ->
-          new AffineWriter(module, affine, activations, input).tensors(new LinkedHashMap<>());
+          new AffineWriter(
+                  module, affine, activations, hasGroupIndex(affine.scheme(), groupIndex), input)
+              .tensors(new LinkedHashMap<>());
       case Float8Tensor float8 -> FloatLayout.tensors(module, float8);
       case Mxfp4Tensor mxfp4 -> FloatLayout.tensors(module, mxfp4);
       case Nvfp4Tensor nvfp4 -> FloatLayout.tensors(module, nvfp4);

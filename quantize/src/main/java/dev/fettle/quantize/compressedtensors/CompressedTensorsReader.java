@@ -7,6 +7,7 @@ import dev.fettle.quantize.AffineParameters;
 import dev.fettle.quantize.AffineTensor;
 import dev.fettle.quantize.Float8Tensor;
 import dev.fettle.quantize.Granularity;
+import dev.fettle.quantize.GroupIndex;
 import dev.fettle.quantize.Mxfp4Tensor;
 import dev.fettle.quantize.Nvfp4Tensor;
 import dev.fettle.quantize.QuantizedTensor;
@@ -21,6 +22,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Reads the quantized layers of a folder that compressed-tensors wrote.
@@ -101,7 +103,7 @@ public final class CompressedTensorsReader implements QuantizedWeights {
       throw new IllegalArgumentException(module + " is not quantized");
     }
     return switch (group.weights()) {
-      case Scheme.Affine affine -> affine(module, demanded, affine);
+      case Scheme.Affine affine -> affine(module, demanded, affine, group.groupIndex());
       case Scheme.Float8 float8 -> float8(module, demanded, float8);
       case Scheme.Mxfp4 mxfp4 -> {
         FloatLayout.requireBlocks(module, demanded, mxfp4, Scheme.Mxfp4.BLOCK_SIZE);
@@ -125,7 +127,8 @@ public final class CompressedTensorsReader implements QuantizedWeights {
             .formatted(module, folder.path(), scheme));
   }
 
-  private AffineTensor affine(String module, Shape shape, Scheme.Affine scheme) {
+  private AffineTensor affine(
+      String module, Shape shape, Scheme.Affine scheme, boolean groupIndex) {
     HostTensor scales = scales(module, shape, scheme.granularity());
     return new AffineTensor(
         shape,
@@ -133,7 +136,24 @@ public final class CompressedTensorsReader implements QuantizedWeights {
         scheme,
         codes(module, shape, scheme),
         scales,
-        zeros(module, scales.shape(), scheme));
+        zeros(module, scales.shape(), scheme),
+        groupIndex ? groupIndex(module, shape, scheme) : null);
+  }
+
+  /// Null where the columns are in groups in their order, which -1 says as well.
+  private @Nullable HostTensor groupIndex(String module, Shape shape, Scheme.Affine scheme) {
+    String name = module + CompressedTensorsLayout.GROUP_INDEX;
+    if (!(scheme.granularity() instanceof Granularity.PerGroup group)
+        || !folder.infos().containsKey(name)) {
+      return null;
+    }
+    HostTensor stored = demand(name, DType.I32, Shape.of(shape.dim(1)));
+    if (IntStream.of(GroupIndex.read(stored)).anyMatch(column -> column == -1)) {
+      return null;
+    }
+    int groups = Math.toIntExact(group.scaleShape(shape).dim(1));
+    String where = "Tensor '%s' in %s".formatted(name, folder.path());
+    return GroupIndex.of(GroupIndex.read(stored, groups, where), group.size());
   }
 
   /// One per run of weights, as a matrix.

@@ -8,6 +8,7 @@ import dev.fettle.quantize.Granularity;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.quantize.Symmetry;
 import dev.fettle.tensor.UserException;
+import java.util.Locale;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -21,7 +22,19 @@ final class WeightArguments {
     return !AffineTensor.hasZeroPoints(scheme);
   }
 
-  static ObjectNode json(Scheme scheme) {
+  static ObjectNode json(CompressedTensorsConfig.Group group) {
+    ObjectNode json = json(group.weights());
+    return group.groupIndex() ? json.put("actorder", "group") : json;
+  }
+
+  /// Whether columns are in groups by activation: then each layer says which is in which.
+  static boolean groupIndex(JsonNode json) {
+    JsonNode actorder = json.path("actorder");
+    String name = actorder.asString("").toLowerCase(Locale.ROOT);
+    return actorder.asBoolean(false) || name.equals("group") || name.equals("dynamic");
+  }
+
+  private static ObjectNode json(Scheme scheme) {
     return switch (scheme) {
       case Scheme.Affine affine ->
           json("int", affine.bits(), symmetric(affine), affine.granularity(), false);
@@ -93,11 +106,6 @@ final class WeightArguments {
   static Scheme scheme(JsonNode json, String where) {
     if (!json.isObject()) {
       throw new UserException(where + " is missing; only quantized weights are supported.");
-    }
-    String actorder = json.path("actorder").asString("");
-    if (actorder.equals("group") || actorder.equals("dynamic")) {
-      throw new UserException(
-          where + " orders groups by activation (actorder \"group\"), which is not supported.");
     }
     int bits = json.path("num_bits").asInt(8);
     boolean symmetric = json.path("symmetric").asBoolean(true);

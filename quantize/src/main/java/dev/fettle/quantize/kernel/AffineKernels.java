@@ -57,6 +57,32 @@ public sealed interface AffineKernels permits ScalarAffineKernels, VectorAffineK
       DType target,
       MemorySegment out);
 
+  /// As the other `dequantize`, where the groups are not runs of neighbours.
+  ///
+  /// @param groups the index, for `scales` and `zeros`, of each weight
+  void dequantize(
+      MemorySegment codes,
+      int bits,
+      int[] groups,
+      float[] scales,
+      float[] zeros,
+      DType target,
+      MemorySegment out);
+
+  /// As the other `quantize`, where the groups are not runs of neighbours.
+  ///
+  /// @param groups the index, for `scales` and `zeros`, of each weight
+  default void quantize(
+      MemorySegment weight,
+      DType dtype,
+      int[] groups,
+      float[] scales,
+      float[] zeros,
+      CodeRange range,
+      MemorySegment codes) {
+    ScalarAffineKernels.quantizeIndexed(weight, dtype, groups, scales, zeros, range, codes);
+  }
+
   /// The codes in use, in the numbering of the stored codes.
   ///
   /// @param bits 2 to 8

@@ -108,6 +108,33 @@ final class AffineRuns {
     }
   }
 
+  /// Codes whose scales and zero points are looked up one by one.
+  static void indexed(
+      long codes,
+      int bits,
+      int bound,
+      int[] groups,
+      float[] scales,
+      float[] zeros,
+      DType target,
+      long out) {
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector code =
+          bits == 8
+              ? CodeLanes.loadBytes(codes, i)
+              : bits == 4 ? CodeLanes.loadNibbles(codes, i) : CodeLanes.loadSplit(codes, bits, i);
+      FloatVector zero = FloatVector.fromArray(FLOATS, zeros, 0, groups, i);
+      FloatVector scale = FloatVector.fromArray(FLOATS, scales, 0, groups, i);
+      FloatVector value = code.sub(zero).mul(scale);
+      switch (target) {
+        case F32 -> WeightLanes.storeF32(value, out, i);
+        case F16 -> WeightLanes.storeF16(value, out, i);
+        case BF16 -> WeightLanes.storeBf16(value, out, i);
+        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL -> throw noFloat(target);
+      }
+    }
+  }
+
   private static IllegalStateException noFloat(DType dtype) {
     return new IllegalStateException("weights are float, not " + dtype);
   }

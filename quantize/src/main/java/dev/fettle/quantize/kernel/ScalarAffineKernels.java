@@ -94,6 +94,50 @@ public final class ScalarAffineKernels implements AffineKernels {
     }
   }
 
+  @Override
+  public void dequantize(
+      MemorySegment codes,
+      int bits,
+      int[] groups,
+      float[] scales,
+      float[] zeros,
+      DType target,
+      MemorySegment out) {
+    dequantizeIndexed(codes, bits, 0, groups, scales, zeros, target, out);
+  }
+
+  /// As the other one, for the weights from `from` on.
+  static void dequantizeIndexed(
+      MemorySegment codes,
+      int bits,
+      int from,
+      int[] groups,
+      float[] scales,
+      float[] zeros,
+      DType target,
+      MemorySegment out) {
+    for (int i = from; i < groups.length; i++) {
+      float value = (read(codes, bits, i) - zeros[groups[i]]) * scales[groups[i]];
+      ScalarQuantizeKernels.store(out, target, i, value);
+    }
+  }
+
+  static void quantizeIndexed(
+      MemorySegment weight,
+      DType dtype,
+      int[] groups,
+      float[] scales,
+      float[] zeros,
+      CodeRange range,
+      MemorySegment codes) {
+    codes.asSlice(0, ((long) groups.length * range.bits() + 7) / 8).fill((byte) 0);
+    for (int i = 0; i < groups.length; i++) {
+      float quotient = ScalarQuantizeKernels.load(weight, dtype, i) / scales[groups[i]];
+      float code = (float) Math.rint(quotient) + zeros[groups[i]];
+      write(codes, range.bits(), i, (int) Math.clamp(code, range.min(), range.max()));
+    }
+  }
+
   /// Code `i` of a row.
   public static int read(MemorySegment codes, int bits, int i) {
     if (bits == 8) {

@@ -90,6 +90,27 @@ public final class VectorAffineKernels implements AffineKernels {
         codes, bits, bound, count, groupSize, scales, zeros, target, out);
   }
 
+  @Override
+  public void dequantize(
+      MemorySegment codes,
+      int bits,
+      int[] groups,
+      float[] scales,
+      float[] zeros,
+      DType target,
+      MemorySegment out) {
+    int count = groups.length;
+    int bound = vectorBound(out, count, count, bits, codes);
+    if (bound > 0) {
+      long in = NativeMemory.address(codes, codeBytes(bound, bits));
+      long to = NativeMemory.address(out, (long) bound * target.bytes());
+      AffineRuns.indexed(in, bits, bound, groups, scales, zeros, target, to);
+      Reference.reachabilityFence(codes);
+      Reference.reachabilityFence(out);
+    }
+    ScalarAffineKernels.dequantizeIndexed(codes, bits, bound, groups, scales, zeros, target, out);
+  }
+
   /// What loads and stores of the first `bound` codes touch.
   private static long codeBytes(int bound, int bits) {
     return bits == 8 ? bound : (long) (bound - LANES) * bits / 8 + CodeLanes.REACH;

@@ -68,8 +68,11 @@ public final class MatVec {
     return (from, to) -> multiplyUnpacked(x, rows, y, outputs, from, to);
   }
 
-  /// Whether the groups of a row are whole, and whole bytes.
+  /// Whether the groups of a row are runs of neighbours, whole, and whole bytes.
   private boolean fits(AffineTensor affine) {
+    if (affine.groupIndex() != null) {
+      return false;
+    }
     long groupSize = affine.scheme().granularity().columnsPerScale(columns);
     return switch (affine.scheme().bits()) {
       case 8 -> columns % groupSize == 0;

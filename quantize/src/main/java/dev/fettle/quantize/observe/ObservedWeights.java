@@ -6,12 +6,14 @@ import dev.fettle.quantize.Quantizer;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.quantize.WeightQuantizer;
 import dev.fettle.tensor.Casts;
+import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.Parallel;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import org.jspecify.annotations.Nullable;
 
 /// Rounds to nearest on grids whose ranges an observer chooses: for every scale it looks at the
 /// weights that share it, clips, and leaves finer steps to the rest.
@@ -23,13 +25,20 @@ import java.lang.foreign.SegmentAllocator;
 /// * `entropy` compares distributions and needs some hundred weights per scale.
 ///
 /// @param observer the rule
-public record ObservedWeights(Observer observer) implements WeightQuantizer {
+/// @param scaleDtype what scales are stored in: F32, F16 or BF16; null for the dtype of the weight
+public record ObservedWeights(Observer observer, @Nullable DType scaleDtype)
+    implements WeightQuantizer {
   /// Scales found by one thread at a time.
   private static final long GRAIN = 16;
 
   /// Bins of the histogram of one channel are this much wider than those of activations: a channel
   /// has some thousand weights.
   private static final float COARSER = 4;
+
+  /// Scales in the dtype of the weight.
+  public ObservedWeights(Observer observer) {
+    this(observer, null);
+  }
 
   @Override
   public QuantizedTensor quantize(
@@ -41,7 +50,7 @@ public record ObservedWeights(Observer observer) implements WeightQuantizer {
           case Observer.Percentile _, Observer.Entropy _, Observer.Mse _ -> true;
         };
     if (!clips) {
-      return Quantizer.quantize(name, weight, scheme, allocator);
+      return Quantizer.quantize(name, weight, scheme, scaleDtype, allocator);
     }
     if (!(scheme instanceof Scheme.Affine affine)) {
       throw new UserException(
@@ -49,7 +58,8 @@ public record ObservedWeights(Observer observer) implements WeightQuantizer {
               .formatted(scheme));
     }
     Quantizer.requireFinite(name, weight);
-    AffineScales scales = new AffineScales(name, weight.shape(), weight.dtype(), affine, allocator);
+    AffineScales scales =
+        new AffineScales(name, weight.shape(), weight.dtype(), scaleDtype, affine, null, allocator);
     try (Arena arena = Arena.ofShared()) {
       MemorySegment floats = arena.allocate(Float.BYTES * Math.max(1, weight.elements()), 64);
       Casts.toFloat(weight, floats);

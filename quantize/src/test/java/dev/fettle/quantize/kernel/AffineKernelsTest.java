@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -110,6 +111,39 @@ class AffineKernelsTest {
         MemorySegment vectorOut = arena.allocate((long) count * dtype.bytes());
         scalar.dequantize(codes, bits, count, group, scales, zeros, dtype, out);
         vector.dequantize(codes, bits, count, group, scales, zeros, dtype, vectorOut);
+        assertThat(vectorOut.mismatch(out)).as("%d bits to %s", bits, dtype).isEqualTo(-1);
+      }
+    }
+  }
+
+  /// Groups that are not runs of neighbours, and those that are.
+  @ParameterizedTest
+  @ValueSource(ints = {1, 8, 17, 64, 65, 1000})
+  void weightsWithAGroupIndexAgree(int count) {
+    Random random = new Random(count);
+    int runs = 7;
+    float[] scales = new float[runs];
+    float[] zeros = new float[runs];
+    for (int run = 0; run < runs; run++) {
+      scales[run] = (float) Math.exp(random.nextGaussian() * 3);
+      zeros[run] = random.nextInt(-2, 3);
+    }
+    int[] groups = random.ints(count, 0, runs).toArray();
+    int[] neighbours = IntStream.range(0, count).map(i -> i / 200).toArray();
+    for (int bits = 2; bits <= 8; bits++) {
+      long bytes = bits == 8 ? count : ((long) count * bits + 31) / 32 * 4;
+      MemorySegment codes = arena.allocate(bytes);
+      for (long i = 0; i < bytes; i++) {
+        codes.set(ValueLayout.JAVA_BYTE, i, (byte) random.nextInt());
+      }
+      for (DType dtype : DTYPES) {
+        MemorySegment out = arena.allocate((long) count * dtype.bytes());
+        MemorySegment vectorOut = arena.allocate((long) count * dtype.bytes());
+        scalar.dequantize(codes, bits, groups, scales, zeros, dtype, out);
+        vector.dequantize(codes, bits, groups, scales, zeros, dtype, vectorOut);
+        assertThat(vectorOut.mismatch(out)).as("%d bits to %s", bits, dtype).isEqualTo(-1);
+        scalar.dequantize(codes, bits, neighbours, scales, zeros, dtype, vectorOut);
+        scalar.dequantize(codes, bits, count, 200, scales, zeros, dtype, out);
         assertThat(vectorOut.mismatch(out)).as("%d bits to %s", bits, dtype).isEqualTo(-1);
       }
     }

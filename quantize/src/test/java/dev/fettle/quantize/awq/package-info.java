@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.quantize.awq;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.quantize.gptq;
+
+import org.jspecify.annotations.NullMarked;
