@@ -199,6 +199,15 @@ public final class GgufCheckpoint implements Checkpoint {
     return null;
   }
 
+  /// Whether any tensor is in blocks.
+  @Override
+  public boolean isQuantized() {
+    return stored.values().stream().anyMatch(tensor -> tensor.type().dtype() == null);
+  }
+
+  /// The tokenizer's files, made from the metadata; none if it has no tokenizer.
+  ///
+  /// @throws UserException if the tokenizer is of a kind that is not supported
   @Override
   public List<CompanionFile> companions() {
     return GgufVocabulary.companions(file.metadata());

@@ -1,12 +1,14 @@
 package dev.fettle.quantize;
 
 import dev.fettle.checkpoint.Checkpoint;
+import dev.fettle.checkpoint.GgufCheckpoint;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.quantize.awq.AwqConfig;
 import dev.fettle.quantize.awq.AwqWeights;
 import dev.fettle.quantize.bitsandbytes.BitsAndBytesWeights;
 import dev.fettle.quantize.compressedtensors.CompressedTensorsConfig;
 import dev.fettle.quantize.compressedtensors.CompressedTensorsReader;
+import dev.fettle.quantize.ggml.GgufWeights;
 import dev.fettle.quantize.gptq.GptqConfig;
 import dev.fettle.quantize.gptq.GptqWeights;
 import dev.fettle.tensor.Shape;
@@ -22,6 +24,9 @@ public interface QuantizedWeights {
   ///
   /// @throws UserException if the checkpoint's `quantization_config` is malformed or not supported
   static QuantizedWeights of(Checkpoint checkpoint) {
+    if (checkpoint instanceof GgufCheckpoint gguf) {
+      return new GgufWeights(gguf);
+    }
     ObjectNode config = checkpoint.quantizationConfig();
     if (CompressedTensorsConfig.isOf(config)) {
       return new CompressedTensorsReader(checkpoint);

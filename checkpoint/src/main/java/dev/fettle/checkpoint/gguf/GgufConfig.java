@@ -14,6 +14,9 @@ public final class GgufConfig {
   public static final String ARCHITECTURE = "general.architecture";
   public static final String TYPE = "general.type";
 
+  /// The value of `tokenizer.ggml.model` in a file without a tokenizer.
+  public static final String NO_VOCABULARY = "no_vocab";
+
   /// Low and high factor and original length of Llama 3's scaling, which its tensor of divisors
   /// does not always determine; readers other than Fettle ignore it.
   private static final String LLAMA3 = "fettle.rope_scaling.llama3";

@@ -4,6 +4,7 @@ import dev.fettle.checkpoint.AtomicFiles;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -79,7 +80,11 @@ public final class GgufWriter {
 
   private void put(MemorySegment bytes) throws IOException {
     for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
-      ByteBuffer part = bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer();
+      MemorySegment chunk = bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at));
+      ByteBuffer part =
+          chunk.isNative()
+              ? chunk.asByteBuffer()
+              : ByteBuffer.wrap(chunk.toArray(ValueLayout.JAVA_BYTE));
       while (part.hasRemaining()) {
         written += channel.write(part);
       }
@@ -142,7 +147,7 @@ public final class GgufWriter {
       case GgufValue.Numbers numbers -> {
         i32(out, numbers.elementType().id());
         i64(out, numbers.size());
-        out.writeBytes(numbers.data().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+        out.writeBytes(numbers.data().toArray(ValueLayout.JAVA_BYTE));
       }
     }
   }

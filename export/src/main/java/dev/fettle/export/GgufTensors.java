@@ -1,0 +1,98 @@
+package dev.fettle.export;
+
+import dev.fettle.checkpoint.gguf.GgufTensorType;
+import dev.fettle.checkpoint.gguf.RowPermutation;
+import dev.fettle.quantize.GgmlQuantizer;
+import dev.fettle.quantize.GgmlTensor;
+import dev.fettle.quantize.GgmlType;
+import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.quantize.Reencoding;
+import dev.fettle.quantize.Scheme;
+import dev.fettle.quantize.TensorError;
+import dev.fettle.quantize.UnpackedCheckpoint;
+import dev.fettle.quantize.ggml.GgufWeights;
+import dev.fettle.quantize.kernel.FloatKernels;
+import dev.fettle.tensor.Casts;
+import dev.fettle.tensor.DType;
+import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.UserException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/// Makes the bytes that a weight has in a GGUF file: blocks that are there already, or integers
+/// that blocks can hold, are taken over; everything else is rounded once.
+final class GgufTensors {
+  private static final float FLOAT16_LIMIT = 65504;
+
+  private final UnpackedCheckpoint source;
+
+  GgufTensors(UnpackedCheckpoint source) {
+    this.source = source;
+  }
+
+  /// The bytes of one tensor.
+  ///
+  /// @param data in the row order of GGUF
+  /// @param error of the numbers in the file against the source's, as float32
+  record Made(MemorySegment data, TensorError error) {}
+
+  /// @param name in Hugging Face
+  /// @param permutation how rows move, or null
+  /// @param importance of each input column for the rounding, or null
+  /// @param arena where the bytes are made
+  Made make(
+      String name,
+      GgufTensorType type,
+      @Nullable RowPermutation permutation,
+      float @Nullable [] importance,
+      Arena arena) {
+    @Nullable GgmlType blockType = GgufWeights.type(type);
+    @Nullable DType dtype = type.dtype();
+    Made made;
+    if (blockType != null) {
+      made = blocks(name, blockType, importance, arena);
+    } else if (dtype != null) {
+      made = plain(name, dtype, arena);
+    } else {
+      throw new UserException(
+          "Tensor '%s' cannot be written as %s, which this program cannot quantize to."
+              .formatted(name, type));
+    }
+    if (permutation == null) {
+      return made;
+    }
+    MemorySegment permuted = arena.allocate(made.data().byteSize(), 64);
+    permutation.toGguf(made.data(), permuted);
+    return new Made(permuted, made.error());
+  }
+
+  private Made blocks(String name, GgmlType type, float @Nullable [] importance, Arena arena) {
+    @Nullable QuantizedTensor packed = source.packed(name);
+    @Nullable QuantizedTensor same =
+        packed == null ? null : Reencoding.of(packed, new Scheme.Ggml(type), DType.F16, arena);
+    HostTensor exact = source.tensor(name, DType.F32, arena);
+    QuantizedTensor blocks =
+        same != null ? same : GgmlQuantizer.quantize(name, exact, type, importance, arena);
+    return new Made(((GgmlTensor) blocks).blocks(), TensorError.of(exact, blocks));
+  }
+
+  private Made plain(String name, DType dtype, Arena arena) {
+    HostTensor exact = source.tensor(name, DType.F32, arena);
+    HostTensor cast = Casts.to(dtype, exact, arena);
+    if (dtype == DType.F16 && exact.dtype() != DType.F16) {
+      refuseOverflow(name, exact, arena);
+    }
+    return new Made(cast.data(), TensorError.of(exact, cast));
+  }
+
+  private static void refuseOverflow(String name, HostTensor weight, Arena arena) {
+    HostTensor floats = Casts.to(DType.F32, weight, arena);
+    float largest = FloatKernels.get().largest(floats.data(), floats.elements());
+    if (!(largest <= FLOAT16_LIMIT)) {
+      throw new UserException(
+          "Tensor '%s' holds %s, which float16 cannot; write bf16 or f32."
+              .formatted(name, Float.isNaN(largest) ? "NaN" : Float.toString(largest)));
+    }
+  }
+}
