@@ -47,6 +47,20 @@ public final class AtomicFolder {
     }
   }
 
+  /// A new, empty folder beside `target` for work that ends with moving a part of it there; the
+  /// caller deletes it. What a killed process left of such work is removed first.
+  ///
+  /// @throws UserException if the place is not writable
+  public static Path temporary(Path target) {
+    Path temporary = AtomicFiles.temporarySibling(target);
+    try {
+      Files.createDirectories(temporary);
+      return temporary;
+    } catch (IOException e) {
+      throw AtomicFiles.cannotWrite(target, e);
+    }
+  }
+
   /// Removes a folder with everything in it; nothing happens if it does not exist.
   public static void delete(Path folder) {
     AtomicFiles.deleteTree(folder);

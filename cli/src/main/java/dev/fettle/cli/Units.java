@@ -1,11 +1,16 @@
 package dev.fettle.cli;
 
+import dev.fettle.tensor.UserException;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /// Numbers as people read them. Sizes are decimal (1 GB = 10^9 bytes), as the Hugging Face hub
 /// shows them.
 final class Units {
   private static final String[] BYTE_UNITS = {"B", "kB", "MB", "GB", "TB"};
+
+  private static final Pattern SIZE = Pattern.compile("(\\d+(?:\\.\\d+)?) *([a-zA-Z]+)?");
 
   private Units() {}
 
@@ -18,6 +23,25 @@ final class Units {
       unit++;
     }
     return (unit == 0 ? Long.toString(bytes) : significant(value)) + " " + BYTE_UNITS[unit];
+  }
+
+  /// The inverse of [#bytes], as people type it: `800MB`, `1.5 GB`, `4096`.
+  ///
+  /// @throws UserException if it is no size
+  static long parseBytes(String text) {
+    Matcher matcher = SIZE.matcher(text.strip());
+    if (matcher.matches()) {
+      String unit = matcher.group(2) == null ? "B" : matcher.group(2);
+      double factor = 1;
+      for (String known : BYTE_UNITS) {
+        if (known.equalsIgnoreCase(unit)) {
+          return Math.round(Double.parseDouble(matcher.group(1)) * factor);
+        }
+        factor *= 1000;
+      }
+    }
+    throw new UserException(
+        "'" + text + "' is no size; write a number with a unit, such as 800MB or 1.5GB.");
   }
 
   /// `4.13 bits`.

@@ -15,6 +15,8 @@ final class Verbs {
         new QuantizeVerb(console),
         new FinetuneVerb(console),
         new MergeVerb(console),
+        new ExportVerb(console),
+        new ConvertVerb(console),
         new EvaluateVerb(console),
         new GenerateVerb(console),
         new ChatVerb(console));

@@ -5,6 +5,7 @@ import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.quantize.UnpackedCheckpoint;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /// A model from one tool's files into another's.
@@ -25,7 +26,13 @@ public final class Conversion {
           "--dtype is float32, float16 or bfloat16, not %s.".formatted(dtype.torchName()));
     }
     try (UnpackedCheckpoint unpacked = UnpackedCheckpoint.open(source, dtype)) {
-      return new FolderConversion(unpacked, options, listener).run(output);
+      if (options.format() != ExportFormat.GGUF) {
+        return new FolderConversion(unpacked, options, listener).run(output);
+      }
+      if (Files.exists(output)) {
+        throw new UserException("Output " + output + " already exists; name another or remove it.");
+      }
+      return GgufExport.write(unpacked, output, GgufTarget.of(unpacked, options), listener);
     }
   }
 

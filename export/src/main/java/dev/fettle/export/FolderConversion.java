@@ -4,7 +4,9 @@ import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.TensorInfo;
+import dev.fettle.quantize.AffineTensor;
 import dev.fettle.quantize.CheckpointQuantizer;
+import dev.fettle.quantize.FolderFormat;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.QuantizeReport;
 import dev.fettle.quantize.QuantizedTensor;
@@ -26,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// A model of any layout into a model folder of another: integers that the target can hold are
 /// taken over as they are, other weights are dequantized and rounded once more, and either way the
@@ -34,16 +37,28 @@ final class FolderConversion {
   private final UnpackedCheckpoint source;
   private final ConversionOptions options;
   private final ExportListener listener;
+  private final QuantizedInputs activations;
 
   FolderConversion(UnpackedCheckpoint source, ConversionOptions options, ExportListener listener) {
     this.source = source;
     this.options = options;
     this.listener = listener;
+    this.activations = inputs(source, options.like());
+  }
+
+  private static QuantizedInputs inputs(UnpackedCheckpoint source, @Nullable Path like) {
+    if (like == null) {
+      return QuantizedInputs.of(source);
+    }
+    try (UnpackedCheckpoint model = UnpackedCheckpoint.open(like)) {
+      return QuantizedInputs.of(model);
+    }
   }
 
   ConversionReport run(Path output) {
     long start = System.nanoTime();
     CheckpointWriter.checkTarget(output, false);
+    activations.check(options);
     List<ConvertedTensor> tensors = new ArrayList<>();
     if (options.format() == ExportFormat.SAFETENSORS) {
       writePlain(output, tensors);
@@ -94,8 +109,14 @@ final class FolderConversion {
 
   private void writeQuantized(Path output, List<ConvertedTensor> tensors) {
     SequencedMap<String, Scheme> schemes = schemes();
+    FolderFormat layout = FolderFormat.parse(options.format().text());
     QuantizeOptions quantize =
-        QuantizeOptions.of(schemes.firstEntry().getValue()).withModuleSchemes(schemes);
+        activations.carry(
+            new QuantizeOptions(schemes.firstEntry().getValue(), null, plain(schemes))
+                .withModuleSchemes(schemes)
+                .withFormat(layout)
+                .withGroupIndex(holdsGroupIndex(layout) && hasGroupIndex()),
+            options.weightsOnly());
     int[] done = {0};
     Set<String> quantized = new HashSet<>();
     QuantizeReport report =
@@ -103,7 +124,7 @@ final class FolderConversion {
             source,
             output,
             quantize,
-            keepingIntegers(),
+            keepingIntegers(layout),
             tensor -> {
               quantized.add(tensor.name());
               listener.tensor(tensor.name(), tensor.scheme().toString(), ++done[0], schemes.size());
@@ -122,13 +143,41 @@ final class FolderConversion {
     }
   }
 
-  /// The scheme of every linear layer of the blocks.
+  /// The scheme of every linear layer of the blocks; those that stay plain are left out.
   private SequencedMap<String, Scheme> schemes() {
+    Path like = options.like();
+    if (like == null) {
+      SequencedMap<String, Scheme> schemes = new LinkedHashMap<>();
+      for (LinearModule module : linears()) {
+        schemes.put(module.name(), scheme(module));
+      }
+      return schemes;
+    }
+    try (UnpackedCheckpoint model = UnpackedCheckpoint.open(like)) {
+      return schemesOf(model);
+    }
+  }
+
+  private SequencedMap<String, Scheme> schemesOf(UnpackedCheckpoint model) {
     SequencedMap<String, Scheme> schemes = new LinkedHashMap<>();
-    for (LinearModule module : Architecture.of(source.stored().config()).linears()) {
-      schemes.put(module.name(), scheme(module));
+    for (LinearModule module : linears()) {
+      QuantizedTensor packed = model.packed(module.weightName());
+      if (packed != null) {
+        schemes.put(module.name(), packed.scheme());
+      }
     }
     return schemes;
+  }
+
+  private List<String> plain(SequencedMap<String, Scheme> schemes) {
+    return linears().stream()
+        .map(LinearModule::name)
+        .filter(name -> !schemes.containsKey(name))
+        .toList();
+  }
+
+  private List<LinearModule> linears() {
+    return Architecture.of(source.stored().config()).linears();
   }
 
   private Scheme scheme(LinearModule module) {
@@ -151,13 +200,41 @@ final class FolderConversion {
     return same;
   }
 
-  private WeightQuantizer keepingIntegers() {
+  /// Whether columns of any layer are grouped in another order than they stand in.
+  private boolean hasGroupIndex() {
+    return linears().stream()
+        .map(LinearModule::weightName)
+        .anyMatch(name ->
+            source.packed(name) instanceof AffineTensor affine && affine.groupIndex() != null);
+  }
+
+  private static boolean holdsGroupIndex(FolderFormat layout) {
+    return switch (layout) {
+      case COMPRESSED_TENSORS, GPTQ, GPTQ_V2 -> true;
+      case BITSANDBYTES, AWQ -> false;
+    };
+  }
+
+  private WeightQuantizer keepingIntegers(FolderFormat layout) {
     return (module, weight, scheme, allocator) -> {
       String name = module + ".weight";
+      DType fixed = layout.scaleDtype();
+      DType scales = fixed == null ? weight.dtype() : fixed;
       QuantizedTensor packed = source.packed(name);
       QuantizedTensor same =
-          packed == null ? null : Reencoding.of(packed, scheme, weight.dtype(), allocator);
-      return same == null ? Quantizer.quantize(name, weight, scheme, allocator) : same;
+          packed == null ? null : Reencoding.of(packed, scheme, scales, allocator);
+      boolean fits =
+          holdsGroupIndex(layout)
+              || !(same instanceof AffineTensor affine)
+              || affine.groupIndex() == null;
+      if (same != null && fits) {
+        return same;
+      }
+      HostTensor exact =
+          packed != null && scheme instanceof Scheme.Affine
+              ? source.tensor(name, DType.F32, allocator)
+              : weight;
+      return Quantizer.quantize(name, exact, scheme, scales, allocator);
     };
   }
 }

@@ -16,6 +16,7 @@ import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.quantize.UnpackedCheckpoint;
 import dev.fettle.quantize.ggml.GgufRecipe;
+import dev.fettle.quantize.ggml.Imatrix;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.Shape;
 import dev.fettle.tensor.UserException;
@@ -111,7 +112,7 @@ public final class GgufExport {
             config.numAttentionHeads(),
             config.numKeyValueHeads(),
             config.tieWordEmbeddings());
-    return options.recipe().typeOf(name, shape, model, !options.importance().isEmpty());
+    return options.recipe().typeOf(name, shape, model, options.imatrix() != null);
   }
 
   /// The weights of the architecture; what else the source holds must be known to be needless.
@@ -144,11 +145,7 @@ public final class GgufExport {
     try (Arena arena = Arena.ofShared()) {
       GgufTensors.Made made =
           tensors.make(
-              name,
-              tensor.type(),
-              family.permutation(name, config),
-              options.importance().get(tensor.name()),
-              arena);
+              name, tensor.type(), family.permutation(name, config), importance(tensor), arena);
       sink.put(made.data());
       source.release(name);
       return new ConvertedTensor(name, format(name), tensor.type().name(), made.error());
@@ -159,6 +156,11 @@ public final class GgufExport {
   private String format(String name) {
     QuantizedTensor packed = source.packed(name);
     return packed == null ? source.info(name).dtype().torchName() : packed.scheme().toString();
+  }
+
+  private float @Nullable [] importance(GgufTensorInfo tensor) {
+    Imatrix imatrix = options.imatrix();
+    return imatrix == null ? null : imatrix.importance(tensor.name(), tensor.shape().dim(-1));
   }
 
   private GgufMetadata metadata() {

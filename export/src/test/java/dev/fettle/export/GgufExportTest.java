@@ -25,6 +25,7 @@ import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.quantize.UnpackedCheckpoint;
 import dev.fettle.quantize.ggml.GgufRecipe;
+import dev.fettle.quantize.ggml.Imatrix;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.UserException;
@@ -37,6 +38,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -131,7 +133,16 @@ class GgufExportTest {
     export(
         model,
         "m.gguf",
-        new GgufExportOptions(GgufRecipe.Q4_0, Map.of("blk.0.ffn_up.weight", importance), "named"));
+        new GgufExportOptions(
+            GgufRecipe.Q4_0,
+            new Imatrix(
+                "test",
+                List.of(),
+                1,
+                0,
+                new TreeMap<>(
+                    Map.of("blk.0.ffn_up.weight", new Imatrix.Entry(importance, new float[] {1})))),
+            "named"));
     try (Checkpoint before = Checkpoint.open(model);
         GgufFile after = GgufFile.open(folder.resolve("m.gguf"));
         Arena arena = Arena.ofShared()) {
@@ -151,7 +162,7 @@ class GgufExportTest {
       value = GgufRecipe.class,
       names = {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q5_1", "IQ4_NL", "Q4_K_M"})
   void exportingAnExportChangesNothing(GgufRecipe recipe) {
-    GgufExportOptions named = new GgufExportOptions(recipe, Map.of(), "same");
+    GgufExportOptions named = new GgufExportOptions(recipe, null, "same");
     export(FAMILIES.resolve("mistral"), "first.gguf", named);
     ConversionReport report = export(folder.resolve("first.gguf"), "second.gguf", named);
     assertThat(report.exact()).isTrue();
@@ -173,7 +184,7 @@ class GgufExportTest {
     Conversion.run(
         FAMILIES.resolve("mistral"),
         half,
-        new ConversionOptions(ExportFormat.SAFETENSORS, null, DType.F16),
+        ConversionOptions.of(ExportFormat.SAFETENSORS).withDtype(DType.F16),
         ExportListener.none());
     Path quantized = folder.resolve("int4");
     CheckpointQuantizer.quantize(

@@ -90,6 +90,11 @@ public final class UnpackedCheckpoint implements AutoCloseable {
     return stored;
   }
 
+  /// Its packed weights, with what is known of their inputs.
+  public QuantizedWeights packedWeights() {
+    return packed;
+  }
+
   /// Where the checkpoint is.
   public Path path() {
     return stored.path();

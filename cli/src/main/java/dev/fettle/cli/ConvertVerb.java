@@ -1,0 +1,70 @@
+package dev.fettle.cli;
+
+import dev.fettle.export.Conversion;
+import dev.fettle.export.ConversionReport;
+import dev.fettle.export.ExportFormat;
+import java.nio.file.Path;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/// `fettle convert`: a model from one tool's files into another's.
+@Command(
+    name = "convert",
+    header = "Rewrite a model, quantized or not, in another tool's format.",
+    description = {
+      "Integers that both formats can hold are taken over as they are, so that nothing is rounded a"
+          + " second time; where that is not possible, name the number format with --scheme or"
+          + " --outtype. The answer says which weights are the same numbers as before and measures the"
+          + " error of the others."
+    },
+    footer = "  fettle convert --model MODEL-gptq --format compressed-tensors --output MODEL-w4a16")
+final class ConvertVerb extends Verb {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "MODEL",
+      description = "Model folder of any layout, or a GGUF file.")
+  Path model = Path.of("");
+
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "PATH",
+      description = "Folder or GGUF file to make; must not exist.")
+  Path output = Path.of("");
+
+  @Mixin ConversionArguments target = new ConversionArguments();
+
+  ConvertVerb(Console console) {
+    super(console);
+  }
+
+  @Override
+  Answer run(Console console) {
+    ExportFormat format = target.format(output);
+    if (format.isAdapter()) {
+      throw usage("--format " + format.text() + " is for adapters: use 'fettle export --adapter'");
+    }
+    return Answer.of(ConversionAnswer.json(convert(console, model, output, target, format)));
+  }
+
+  /// Converts and prints what was done.
+  static ConversionReport convert(
+      Console console, Path model, Path output, ConversionArguments target, ExportFormat format) {
+    ConversionReport report;
+    try (ProgressLine progress = new ProgressLine(console, "writing tensor", 0)) {
+      report =
+          Conversion.run(
+              model,
+              output,
+              target.options(format),
+              (tensor, type, done, count) -> {
+                console.stop().check();
+                progress.update(done, tensor + " " + type);
+              });
+    }
+    ConversionAnswer.print(report, console.out());
+    return report;
+  }
+}

@@ -1,0 +1,100 @@
+package dev.fettle.cli;
+
+import dev.fettle.checkpoint.AtomicFolder;
+import dev.fettle.checkpoint.Json;
+import dev.fettle.export.ConversionReport;
+import dev.fettle.export.ExportFormat;
+import dev.fettle.lora.Merge;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/// `fettle export`: a model, or an adapter, as the files of another tool.
+@Command(
+    name = "export",
+    header = "Write a model, with or without its adapter, for another tool.",
+    description = {
+      "A model with an adapter is merged on the way. With --format gguf-lora the adapter alone is"
+          + " written, for llama.cpp to put on a GGUF of the base; with --format peft a GGUF adapter"
+          + " becomes a PEFT folder. What a format cannot carry is refused, with the way out."
+    },
+    footer = "  fettle export --model MODEL --adapter ADAPTER --outtype q4_k_m --output MODEL.gguf")
+final class ExportVerb extends Verb {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "MODEL",
+      description = "Model folder of any layout, or a GGUF file.")
+  Path model = Path.of("");
+
+  @Option(
+      names = "--adapter",
+      paramLabel = "ADAPTER",
+      description = "PEFT adapter folder or GGUF adapter, trained on this model.")
+  @Nullable Path adapter;
+
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "PATH",
+      description = "Folder or GGUF file to make; must not exist.")
+  Path output = Path.of("");
+
+  @Mixin ConversionArguments target = new ConversionArguments();
+
+  ExportVerb(Console console) {
+    super(console);
+  }
+
+  @Override
+  Answer run(Console console) {
+    ExportFormat format = target.format(output);
+    if (format.isAdapter()) {
+      if (adapter == null) {
+        throw usage("--format " + format.text() + " writes an adapter; give --adapter");
+      }
+      return adapter(console, adapter, format);
+    }
+    target.options(format); // before the work
+    if (adapter == null) {
+      return Answer.of(
+          ConversionAnswer.json(ConvertVerb.convert(console, model, output, target, format)));
+    }
+    Path work = AtomicFolder.temporary(output);
+    try {
+      Path merged = work.resolve("merged");
+      merge(console, adapter, merged);
+      ConversionReport report = ConvertVerb.convert(console, merged, output, target, format);
+      return Answer.of(ConversionAnswer.json(report).put("adapter", adapter.toString()));
+    } finally {
+      AtomicFolder.delete(work);
+    }
+  }
+
+  private void merge(Console console, Path lora, Path merged) {
+    try (ProgressLine progress = new ProgressLine(console, "merging tensor", 0)) {
+      Merge.run(
+          model,
+          lora,
+          merged,
+          null,
+          false,
+          (index, _, name) -> {
+            console.stop().check();
+            progress.update(index + 1L, name);
+          });
+    }
+  }
+
+  private Answer adapter(Console console, Path lora, ExportFormat format) {
+    console.out().println("wrote the adapter -> " + output);
+    return Answer.of(
+        Json.object()
+            .put("model", model.toString())
+            .put("adapter", lora.toString())
+            .put("output", output.toString())
+            .put("format", format.text()));
+  }
+}
