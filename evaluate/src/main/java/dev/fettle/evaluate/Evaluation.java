@@ -117,7 +117,7 @@ public final class Evaluation {
     try (Checkpoint folder = Checkpoint.open(candidate.model())) {
       long bytes = folder.infos().values().stream().mapToLong(TensorInfo::bytes).sum();
       Path adapter = candidate.adapter();
-      return adapter == null ? bytes : bytes + Files.size(adapter.resolve(AdapterFolder.TENSORS));
+      return adapter == null ? bytes : bytes + Files.size(AdapterFolder.tensorFile(adapter));
     } catch (IOException e) {
       throw new UserException("Cannot read " + candidate.name() + ": " + e.getMessage() + ".", e);
     }

@@ -6,6 +6,8 @@ import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.SafetensorsFile;
 import dev.fettle.checkpoint.SafetensorsWriter;
 import dev.fettle.checkpoint.TensorInfo;
+import dev.fettle.checkpoint.TensorSource;
+import dev.fettle.checkpoint.gguf.GgufFile;
 import dev.fettle.engine.Tensor;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
@@ -20,33 +22,58 @@ import java.util.List;
 import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/// A PEFT adapter folder: `adapter_config.json` and `adapter_model.safetensors`.
+/// A PEFT adapter folder, `adapter_config.json` and `adapter_model.safetensors`; or an adapter in a
+/// GGUF file, seen as one.
 public final class AdapterFolder implements AutoCloseable {
   public static final String CONFIG = "adapter_config.json";
   public static final String TENSORS = "adapter_model.safetensors";
 
   private final Path folder;
   private final LoraConfig config;
-  private final SafetensorsFile tensors;
+  private final TensorSource tensors;
 
-  private AdapterFolder(Path folder, LoraConfig config, SafetensorsFile tensors) {
+  private AdapterFolder(Path folder, LoraConfig config, TensorSource tensors) {
     this.folder = folder;
     this.config = config;
     this.tensors = tensors;
   }
 
+  /// @param folder the folder, or a GGUF file
   /// @throws UserException if a file is missing or the adapter uses something not supported
   public static AdapterFolder open(Path folder) {
+    if (GgufFile.isGguf(folder)) {
+      return gguf(folder);
+    }
     Path weights = folder.resolve(TENSORS);
     if (!Files.isRegularFile(folder.resolve(CONFIG)) || !Files.isRegularFile(weights)) {
       throw new UserException(
-          "%s is not an adapter folder; expected %s and %s in it."
+          "%s is not an adapter folder; expected %s and %s in it, or a GGUF file."
               .formatted(folder, CONFIG, TENSORS));
     }
     LoraConfig config = AdapterConfigJson.read(folder.resolve(CONFIG));
     return new AdapterFolder(folder, config, SafetensorsFile.open(weights));
+  }
+
+  private static AdapterFolder gguf(Path file) {
+    GgufAdapterTensors tensors = GgufAdapterTensors.open(file);
+    boolean done = false;
+    try {
+      AdapterFolder folder = new AdapterFolder(file, tensors.config(), tensors);
+      done = true;
+      return folder;
+    } finally {
+      if (!done) {
+        tensors.close();
+      }
+    }
+  }
+
+  /// The file that holds the tensors.
+  public static Path tensorFile(Path adapter) {
+    return Files.isRegularFile(adapter) ? adapter : adapter.resolve(TENSORS);
   }
 
   public LoraConfig config() {
@@ -73,6 +100,9 @@ public final class AdapterFolder implements AutoCloseable {
   /// @throws UserException if it does not fit the model, naming the first tensor that is missing,
   ///   unknown or of the wrong shape
   public AdapterPlan plan(Architecture architecture) {
+    if (tensors instanceof GgufAdapterTensors gguf) {
+      gguf.fit(architecture.config());
+    }
     AdapterPlan plan = AdapterPlan.of(config, architecture);
     Set<String> known = new HashSet<>();
     for (AdapterPart part : plan.parts()) {
@@ -119,6 +149,32 @@ public final class AdapterFolder implements AutoCloseable {
       }
     }
     return null;
+  }
+
+  /// Names in the file of frozen weights that take the place of the base's, see `storedBase`.
+  public List<String> storedBases(AdapterPlan plan) {
+    return Stream.of(AdapterPlan.EMBEDDING, AdapterPlan.HEAD)
+        .map(path -> storedBase(path, plan))
+        .filter(Objects::nonNull)
+        .map(Objects::requireNonNull)
+        .toList();
+  }
+
+  /// Writes the adapter as a new PEFT folder, tensor by tensor as they are.
+  ///
+  /// @param plan what it does to its model
+  /// @throws UserException if the place is not writable
+  public void copyTo(Path output, AdapterPlan plan) {
+    SequencedMap<String, HostTensor> values = new LinkedHashMap<>();
+    tensors.infos().keySet().forEach(name -> values.put(name, tensors.tensor(name)));
+    String json = Json.pretty(AdapterConfigJson.write(config, plan.targets()));
+    AtomicFolder.write(
+        output,
+        temporary -> {
+          SafetensorsWriter.write(
+              temporary.resolve(TENSORS), values, SafetensorsWriter.PYTORCH_METADATA);
+          Files.writeString(temporary.resolve(CONFIG), json);
+        });
   }
 
   /// PEFT stores the biases of modules in `modules_to_save` three times if all biases are trained.
