@@ -91,6 +91,9 @@ final class GgufTarget {
 
   /// The recipe whose blocks hold these integers.
   private static @Nullable GgufRecipe blocks(Scheme scheme) {
+    if (scheme instanceof Scheme.Mxfp4) {
+      return GgufRecipe.MXFP4;
+    }
     for (GgufRecipe recipe : new GgufRecipe[] {GgufRecipe.Q4_0, GgufRecipe.Q5_0, GgufRecipe.Q8_0}) {
       Scheme.Affine held = Reencoding.integers(new Scheme.Ggml(GgmlType.valueOf(recipe.name())));
       Scheme.Affine there = Reencoding.integers(scheme);

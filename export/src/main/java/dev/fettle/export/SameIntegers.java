@@ -1,5 +1,6 @@
 package dev.fettle.export;
 
+import dev.fettle.quantize.GgmlType;
 import dev.fettle.quantize.Granularity;
 import dev.fettle.quantize.Reencoding;
 import dev.fettle.quantize.Scheme;
@@ -38,6 +39,9 @@ final class SameIntegers {
   }
 
   private static @Nullable Scheme smallFloat(Scheme source) {
+    if (source instanceof Scheme.Ggml ggml && ggml.type() == GgmlType.MXFP4) {
+      return new Scheme.Mxfp4();
+    }
     return source instanceof Scheme.Float8
             || source instanceof Scheme.Mxfp4
             || source instanceof Scheme.Nvfp4

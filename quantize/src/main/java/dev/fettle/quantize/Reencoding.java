@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 /// | Q4_0, Q5_0, Q8_0 | `int4`, `int5`, `int8` with `group=32` or finer |
 /// | the same integers without zero points | Q4_0, Q5_0, Q8_0 |
 /// | LLM.int8 | `int8:sym:channel` or finer: the integers, with the scale rounded once |
+/// | MXFP4 | ggml's MXFP4 and back |
 /// | double quantization | plain scales |
 public final class Reencoding {
   /// The integers of LLM.int8.
@@ -36,7 +37,10 @@ public final class Reencoding {
       case Scheme.Ggml ggml -> ggml(source, ggml.type(), allocator);
       case Scheme.Codebook codebook -> codebook(source, codebook, allocator);
       case Scheme.Float8 float8 -> same(source, float8);
-      case Scheme.Mxfp4 mxfp4 -> same(source, mxfp4);
+      case Scheme.Mxfp4 mxfp4 ->
+          source instanceof GgmlTensor blocks && blocks.type() == GgmlType.MXFP4
+              ? MxBlocks.fromGgml(blocks, source.originalDtype(), allocator)
+              : same(source, mxfp4);
       case Scheme.Nvfp4 nvfp4 -> same(source, nvfp4);
       case Scheme.LlmInt8 int8 -> same(source, int8);
       case Scheme.Cast cast -> null;
@@ -81,13 +85,18 @@ public final class Reencoding {
     if (source instanceof GgmlTensor ggml && ggml.type() == type) {
       return ggml;
     }
+    if (source instanceof Mxfp4Tensor mxfp4 && type == GgmlType.MXFP4) {
+      return MxBlocks.toGgml(mxfp4, allocator);
+    }
     GgmlIntegers blocks = GgmlIntegers.of(type);
     AffineTensor integers = integers(source, allocator);
     if (blocks == null || integers == null || integers.shape().dim(1) % type.blockSize() != 0) {
       return null;
     }
     AffineTensor grouped = AffineReencoding.of(integers, blocks.scheme(), DType.F16, allocator);
-    return grouped == null ? null : blocks.pack(grouped, source.originalDtype(), allocator);
+    return grouped == null || grouped.groupIndex() != null
+        ? null
+        : blocks.pack(grouped, source.originalDtype(), allocator);
   }
 
   /// The integers and scales behind a weight, or null if it has none.
