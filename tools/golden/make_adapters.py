@@ -6,6 +6,7 @@ NAME/: adapter_config.json, adapter_model.safetensors, and expected.safetensors 
     grad.KEY: gradient of every trained tensor, KEY its name in adapter_model.safetensors,
     tied [1]: whether head and embedding are equal once merged,
     merged.NAME: every tensor that merge_and_unload changes, unless PEFT cannot merge it rightly (see MERGES_WRONGLY);
+    for those of WITH_DROPOUT dropout.loss, dropout.grad.KEY: in training mode with the masks of LoraPair for DROPOUT_SEED,
     for those of ON_NF4 the same on base-nf4 as nf4.logits, nf4.loss, nf4.grad.KEY.
 All in float32; random tensors are drawn around what PEFT starts with, so that every gradient differs from zero.
 """
@@ -55,6 +56,8 @@ ADAPTERS = {
         target_modules=["k_proj", "down_proj", "lm_head"], use_dora=True, use_rslora=True, bias="all",
         alpha_pattern={"down_proj": 3}, modules_to_save=["embed_tokens", "model.norm"])),
 }
+WITH_DROPOUT = {"dora", "bias-lora-only"}
+DROPOUT, DROPOUT_SEED = 0.3, 77
 ON_NF4 = {"dora", "dora-ends", "ends", "save-norms", "bias-lora-only", "lora-bias", "tokens"}
 # On tied embeddings merge_and_unload adds the update of one end to both, and with trained rows of both ends
 # it overwrites one with the other; the merged tensors are then computed from those of each module.
@@ -100,6 +103,37 @@ def shuffle(model):
                 parameter.normal_(0.0, 0.1)
             else:
                 parameter.add_(torch.empty_like(parameter).normal_(0.0, 0.05))
+
+
+def mix(value):
+    """The finaliser of SplitMix64."""
+    bits = (1 << 64) - 1
+    z = (value + 0x9E3779B97F4A7C15) & bits
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & bits
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & bits
+    return z ^ (z >> 31)
+
+
+class Masked(torch.nn.Dropout):
+    """Dropout whose mask depends on a seed and the number of the layer alone."""
+
+    def __init__(self, layer):
+        super().__init__(DROPOUT)
+        self.layer = layer
+
+    def forward(self, x):
+        key = mix(DROPOUT_SEED ^ mix(self.layer))
+        generator = torch.Generator().manual_seed(key)
+        uniform = torch.empty(x.shape.numel() // x.shape[-1], x.shape[-1]).uniform_(0, 1, generator=generator)
+        return x * ((uniform < 1 - DROPOUT).to(x.dtype) * (1 / (1 - DROPOUT))).reshape(x.shape)
+
+
+def with_dropout(source, folder, ids):
+    model = load(source, folder, True).train()
+    layers = [m for m in model.modules() if isinstance(m, peft.tuners.lora.LoraLayer)]
+    for index, layer in enumerate(layers):
+        layer.lora_dropout["default"] = Masked(index)
+    return loss_and_gradients(model, ids)
 
 
 def key_of(name):
@@ -157,7 +191,8 @@ def merged(folder, adapter, name, ids, logits):
 def write(folder, name, tied, options, root, ids):
     source = root / ("base-tied" if tied else "base-untied")
     torch.manual_seed(SEED + 1)
-    model = peft.get_peft_model(common.float_model(source), peft.LoraConfig(**LORA, **copy.deepcopy(options)))
+    plain = {**LORA, "lora_dropout": DROPOUT if name in WITH_DROPOUT else 0.0}
+    model = peft.get_peft_model(common.float_model(source), peft.LoraConfig(**plain, **copy.deepcopy(options)))
     shuffle(model)
     if name == "ends-tied-ensured":  # PEFT makes two parameters over one memory of what should be one
         head, embedding = model.base_model.model.lm_head, model.get_input_embeddings()
@@ -184,6 +219,10 @@ def write(folder, name, tied, options, root, ids):
         **{f"grad.{key}": value.clone() for key, value in gradients.items()},
         **{f"merged.{key}": value for key, value in weights.items()},
     }
+    if name in WITH_DROPOUT:
+        loss, gradients = with_dropout(source, folder, ids)
+        tensors["dropout.loss"] = loss.reshape(1)
+        tensors.update({f"dropout.grad.{key}": value for key, value in gradients.items()})
     if name in ON_NF4:
         plain_nf4 = common.dequantize(common.quantized_model(root / "base-nf4"))
         model = peft.PeftModel.from_pretrained(plain_nf4, folder, is_trainable=True, autocast_adapter_dtype=False).eval()

@@ -75,7 +75,7 @@ public final class TrainingStep {
     long start = System.nanoTime();
     double loss =
         model.lossAndGradients(
-            ids, ids, new CausalLm.StepOptions(1.0 / (BATCH * (LENGTH - 1)), recompute, 0));
+            ids, ids, new CausalLm.StepOptions(1.0 / (BATCH * (LENGTH - 1)), recompute, 0L));
     checkGradient(parameters.gradNorm());
     optimizer.step(LEARNING_RATE);
     double time = seconds(start);

@@ -2,7 +2,11 @@ package dev.fettle.finetune;
 
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.ProcessMemory;
+import dev.fettle.lora.AdapterPart;
+import dev.fettle.lora.AdapterPlan;
+import dev.fettle.lora.LoraAdapter;
 import dev.fettle.model.CausalLm;
+import org.jspecify.annotations.Nullable;
 
 /// What the forward pass keeps for the backward pass, and whether there is room for it.
 final class ActivationMemory {
@@ -12,13 +16,15 @@ final class ActivationMemory {
 
   private ActivationMemory() {}
 
-  static boolean chooseRecompute(CausalLm model, FinetuneRequest request) {
+  static boolean chooseRecompute(
+      CausalLm model, @Nullable LoraAdapter adapter, FinetuneRequest request) {
     Boolean asked = request.options().gradientCheckpointing();
     if (asked != null) {
       return asked;
     }
     long tokens = (long) request.options().batchSize() * request.dataset().seqLength();
-    return bytes(model, tokens) > SHARE * ProcessMemory.available();
+    long bytes = bytes(model, tokens) + (adapter == null ? 0 : bytes(model, adapter, tokens));
+    return bytes > SHARE * ProcessMemory.available();
   }
 
   /// Bytes kept for one micro-batch without recomputation. Per token and block: the block's input,
@@ -31,5 +37,18 @@ final class ActivationMemory {
     long perToken =
         4L * config.hiddenSize() + 2 * queries + 2 * keys + 3L * config.intermediateSize();
     return tokens * perToken * config.numHiddenLayers() * model.computeDtype().bytes();
+  }
+
+  /// What the adapter keeps: per layer `x · Aᵀ`, the mask of its dropout, and with DoRA the output
+  /// before its magnitude.
+  private static long bytes(CausalLm model, LoraAdapter adapter, long tokens) {
+    boolean dropout = adapter.config().loraDropout() > 0;
+    long perToken = 0;
+    for (AdapterPart.LowRank part : adapter.plan().lowRanks()) {
+      if (!part.embedding() && !part.path().equals(AdapterPlan.HEAD)) {
+        perToken += part.rank() + (dropout ? part.in() : 0) + (part.dora() ? part.out() : 0);
+      }
+    }
+    return tokens * perToken * model.computeDtype().bytes();
   }
 }

@@ -1,12 +1,15 @@
 package dev.fettle.finetune;
 
+import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.ProcessMemory;
 import dev.fettle.finetune.TrainingListener.RunSummary;
 import dev.fettle.finetune.TrainingListener.ValidationLoss;
 import dev.fettle.lora.AdapterFolder;
+import dev.fettle.lora.AdapterPlan;
 import dev.fettle.lora.LoraAdapter;
+import dev.fettle.lora.LoraConfig;
 import dev.fettle.model.CausalLm;
 import dev.fettle.model.Linear;
 import dev.fettle.model.LoadOptions;
@@ -80,13 +83,29 @@ public final class Finetune {
   private LoraAdapter attach(CausalLm model) {
     Path start = request.initialAdapter();
     if (start == null) {
-      return LoraAdapter.attach(
-          model,
-          request.lora().withBaseModel(request.model().toString()),
-          request.options().seed());
+      LoraConfig config = request.lora().withBaseModel(request.model().toString());
+      checkTrainable(config, model);
+      return LoraAdapter.attach(model, config, request.options().seed());
     }
     try (AdapterFolder folder = AdapterFolder.open(start)) {
+      checkTrainable(folder.config(), model);
       return LoraAdapter.attach(model, folder);
+    }
+  }
+
+  private void checkTrainable(LoraConfig config, CausalLm model) {
+    List<String> more = config.beyondPlainLora();
+    if (request.method() == TrainingMethod.QAT_LORA && !more.isEmpty()) {
+      throw new UserException(
+          "--method qat-lora rounds W + s · B · A and knows no %s; leave it out, or use --method lora."
+              .formatted(String.join(", ", more)));
+    }
+    List<String> targets = AdapterPlan.of(config, Architecture.of(model.config())).targets();
+    if (config.ensureWeightTying()
+        && model.config().tieWordEmbeddings()
+        && targets.containsAll(List.of(AdapterPlan.EMBEDDING, AdapterPlan.HEAD))) {
+      throw new UserException(
+          "ensure_weight_tying with an adapter on the embedding is not trained, because PEFT trains it as two parameters in one memory; leave it out, or put embed_tokens into --modules-to-save.");
     }
   }
 
@@ -144,7 +163,7 @@ public final class Finetune {
             "Nothing to resume: %s holds no checkpoint; remove it if it exists, and run without --resume."
                 .formatted(request.output()));
       }
-      boolean recompute = chooseRecompute(model);
+      boolean recompute = chooseRecompute(model, adapter);
       announce(model, parameters, data, recompute, optimizer.steps());
       Trainer trainer =
           new Trainer(
@@ -174,11 +193,11 @@ public final class Finetune {
   }
 
   /// A block that runs a second time would observe its inputs' ranges twice.
-  private boolean chooseRecompute(CausalLm model) {
+  private boolean chooseRecompute(CausalLm model, @Nullable LoraAdapter adapter) {
     QatOptions qat = request.qat();
     ActivationQuantization activations = qat == null ? null : qat.activations();
     if (activations == null || activations.dynamic()) {
-      return ActivationMemory.chooseRecompute(model, request);
+      return ActivationMemory.chooseRecompute(model, adapter, request);
     }
     if (Boolean.TRUE.equals(request.options().gradientCheckpointing())) {
       throw new UserException(

@@ -47,6 +47,13 @@ final class RunSettings {
       json.put("use_rslora", lora.useRslora());
       json.put("rank_pattern", lora.rankPattern().toString());
       json.put("alpha_pattern", lora.alphaPattern().toString());
+      json.put("use_dora", lora.useDora());
+      json.put("bias", lora.bias().text());
+      json.put("lora_bias", lora.loraBias());
+      json.put("modules_to_save", lora.modulesToSave().toString());
+      json.put("trainable_token_indices", lora.trainableTokenIndices().toString());
+      json.put("ensure_weight_tying", lora.ensureWeightTying());
+      json.put("init_lora_weights", lora.initLoraWeights().text());
     }
     json.put("total_steps_rule", stepsRule(options));
     json.put("batch_size", options.batchSize());

@@ -32,7 +32,7 @@ class FullGradientsTest {
       int[][] ids = Golden.ids(golden.tensor("ids"));
       int targets = ids.length * (ids[0].length - 1);
       double loss =
-          model.lossAndGradients(ids, ids, new CausalLm.StepOptions(1.0 / targets, recompute, 0));
+          model.lossAndGradients(ids, ids, new CausalLm.StepOptions(1.0 / targets, recompute, 0L));
       assertThat(loss / targets).isCloseTo(golden.tensor("loss").toFloats()[0], offset(4e-6));
       assertThat(parameters.parameters()).hasSize(47);
       assertThat(parameters.values().elements()).isEqualTo(260_032);

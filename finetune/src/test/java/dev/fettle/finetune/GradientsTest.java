@@ -48,7 +48,7 @@ class GradientsTest {
       int[][] ids = Golden.ids(golden.tensor("ids"));
       int targets = ids.length * (ids[0].length - 1);
       double loss =
-          model.lossAndGradients(ids, ids, new CausalLm.StepOptions(1.0 / targets, recompute, 0));
+          model.lossAndGradients(ids, ids, new CausalLm.StepOptions(1.0 / targets, recompute, 0L));
       assertThat(loss / targets)
           .isCloseTo(golden.tensor("loss").toFloats()[0], offset(integers ? INTEGERS_LOSS : LOSS));
       assertThat(parameters.parameters()).hasSize(70);

@@ -91,7 +91,7 @@ class OptimizerTest {
         Optimizer optimizer = Optimizer.create(parameters, TrainingOptions.builder().build());
         Scope scope = Scope.open()) {
       int[][] ids = {{1, 2, 3, 4, 5, 6}};
-      CausalLm.StepOptions options = new CausalLm.StepOptions(0.2, false, 0);
+      CausalLm.StepOptions options = new CausalLm.StepOptions(0.2, false, 0L);
       double before = model.lossAndGradients(ids, ids, options);
       optimizer.step(0.01);
       assertThat(model.lossAndGradients(ids, ids, options)).isLessThan(0.9 * before);

@@ -130,7 +130,7 @@ class QuantizationAwareTest {
             scheme == null ? null : new QuantizationAware(lm, source, QatOptions.of(scheme));
         FlatParameters flat = new FlatParameters(lm.baseParameters(), DType.F32)) {
       int[][] ids = {{1, 5, 9, 2, 7, 3, 4, 8}};
-      lm.lossAndGradients(ids, ids, new CausalLm.StepOptions(1, false, 0));
+      lm.lossAndGradients(ids, ids, new CausalLm.StepOptions(1, false, 0L));
       List<float[]> gradients = new ArrayList<>();
       for (Parameter parameter : lm.baseParameters()) {
         gradients.add(parameter.grad().toFloats());

@@ -261,8 +261,8 @@ public final class CausalLm implements AutoCloseable {
 
   /// @param lossScale what each token's loss counts
   /// @param recompute keep only each block's input and run the block again for its gradient
-  /// @param dropoutSeed different for every micro-batch
-  public record StepOptions(double lossScale, boolean recompute, long dropoutSeed) {}
+  /// @param dropoutSeed different for every micro-batch; null switches dropout off
+  public record StepOptions(double lossScale, boolean recompute, @Nullable Long dropoutSeed) {}
 
   private Pass inference(int[][] ids, @Nullable KvCache cache) {
     int start = cache == null ? 0 : cache.length();

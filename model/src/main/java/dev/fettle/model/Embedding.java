@@ -55,17 +55,11 @@ public final class Embedding {
   /// @param ids I64 `[rows]`
   /// @return `[rows, hidden]` in the compute dtype
   Var apply(Tape tape, Tensor ids) {
-    try (Scope scope = Scope.open()) {
-      Var y = lookUp(tape, ids);
-      if (lora != null) {
-        y = EmbeddingLora.apply(tape, this::frozen, ids, lora, y);
-      }
-      if (tokens != null) {
-        y = tokens.embed(tape, ids, y);
-      }
-      scope.keep(y.value());
-      return y;
+    Var y = lookUp(tape, ids);
+    if (lora != null) {
+      y = EmbeddingLora.apply(tape, this::frozen, ids, lora, y);
     }
+    return tokens == null ? y : tokens.embed(tape, ids, y);
   }
 
   private Var lookUp(Tape tape, Tensor ids) {

@@ -76,7 +76,7 @@ final class LanguageHead {
   /// @param dropoutSeed of an adapter on the head
   /// @return the unscaled sum in nats
   double lossAndGradient(
-      Var hidden, Tensor labelled, Tensor targets, double lossScale, long dropoutSeed) {
+      Var hidden, Tensor labelled, Tensor targets, double lossScale, @Nullable Long dropoutSeed) {
     double[] sum = {0};
     try (Scope scope = Scope.open()) {
       Tensor rows = hidden.value();
@@ -88,9 +88,8 @@ final class LanguageHead {
             Tensor target = targets.narrow(0, from, count).view(count, 1);
             Var chunk = Var.of(rows.indexSelect(0, at), hidden.needsGrad());
             try (Tape tape = Tape.training()) {
-              Pass pass =
-                  new Pass(
-                      tape, 1, Math.toIntExact(count), 0, null, LoraPair.mix(dropoutSeed ^ from));
+              Long seed = dropoutSeed == null ? null : LoraPair.mix(dropoutSeed ^ from);
+              Pass pass = new Pass(tape, 1, Math.toIntExact(count), 0, null, seed);
               Var logits = apply(pass, chunk);
               Tensor dLogits = softmaxGradient(logits.value(), target, lossScale, sum);
               if (logits.needsGrad()) {
