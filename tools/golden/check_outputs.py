@@ -43,7 +43,7 @@ def load(folder, adapter):
     if adapter:
         model = peft.PeftModel.from_pretrained(model, adapter).eval()
         stored = set(common.safetensors.torch.load_file(adapter / "adapter_model.safetensors"))
-        expected = set(peft.get_peft_model_state_dict(model, save_embedding_layers=False))
+        expected = set(peft.get_peft_model_state_dict(model, save_embedding_layers="auto"))
         if stored != expected:
             sys.exit(f"{adapter}: tensors only in the file {sorted(stored - expected)}, missing {sorted(expected - stored)}")
     return model
