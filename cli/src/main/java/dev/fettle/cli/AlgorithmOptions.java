@@ -11,6 +11,7 @@ import dev.fettle.calibrate.gptq.Gptq;
 import dev.fettle.calibrate.gptq.GptqOptions;
 import dev.fettle.calibrate.smoothquant.SmoothQuant;
 import dev.fettle.quantize.ActivationQuantization;
+import dev.fettle.quantize.FolderFormat;
 import dev.fettle.tensor.UserException;
 import java.nio.file.Path;
 import java.util.List;
@@ -33,8 +34,16 @@ final class AlgorithmOptions {
 
   @Option(
       names = "--desc-act",
-      description = "gptq: columns with the largest inputs first (act-order, static groups).")
+      description = "gptq: columns with the largest inputs first (act-order).")
   boolean descAct;
+
+  @Option(
+      names = "--static-groups",
+      negatable = true,
+      description =
+          "gptq with --desc-act: groups stay neighbouring columns, so the file needs no index of groups"
+              + " (default: yes, except in the formats gptq and gptq_v2).")
+  @Nullable Boolean staticGroups;
 
   @Option(
       names = "--damp-percent",
@@ -73,10 +82,12 @@ final class AlgorithmOptions {
   ///
   /// @param activations how inputs will be quantized, or null
   /// @throws UserException if there is no such algorithm, or an option is out of range
-  @Nullable BlockAlgorithm algorithm(@Nullable ActivationQuantization activations) {
+  /// @param format whose layout the folder is written in, or null for the usual one
+  @Nullable BlockAlgorithm algorithm(
+      @Nullable ActivationQuantization activations, @Nullable FolderFormat format) {
     return switch (algorithm) {
       case "rtn" -> roundToNearest();
-      case "gptq" -> gptq();
+      case "gptq" -> gptq(format);
       case "awq" -> new Awq(new AwqOptions(nGrid, !noClip));
       case "smoothquant" -> new SmoothQuant(smoothingStrength, activations);
       case "adaround" -> adaRound();
@@ -95,9 +106,30 @@ final class AlgorithmOptions {
     return null;
   }
 
-  private BlockAlgorithm gptq() {
-    GptqOptions options = GptqOptions.defaults().withDescAct(descAct).withDampPercent(dampPercent);
+  private BlockAlgorithm gptq(@Nullable FolderFormat format) {
+    GptqOptions options =
+        GptqOptions.defaults()
+            .withDescAct(descAct)
+            .withStaticGroups(!groupIndex(format))
+            .withDampPercent(dampPercent);
     return new SequentialAlgorithm("gptq " + options, new Gptq(options));
+  }
+
+  /// Whether the algorithm puts columns into groups that are not runs of neighbours.
+  ///
+  /// @param format whose layout the folder is written in, or null for the usual one
+  /// @throws UserException if the format has no place for that
+  boolean groupIndex(@Nullable FolderFormat format) {
+    if (!algorithm.equals("gptq") || !descAct) {
+      return false;
+    }
+    boolean usual = format == FolderFormat.GPTQ || format == FolderFormat.GPTQ_V2;
+    boolean index = staticGroups == null ? usual : !staticGroups;
+    if (index && format == FolderFormat.AWQ) {
+      throw new UserException(
+          "The format awq has no place for groups by activation; leave out --no-static-groups, or use --format gptq or compressed-tensors.");
+    }
+    return index;
   }
 
   private BlockAlgorithm adaRound() {

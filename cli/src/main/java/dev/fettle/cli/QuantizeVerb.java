@@ -6,6 +6,7 @@ import dev.fettle.calibrate.block.BlockwiseReport;
 import dev.fettle.calibrate.budget.BudgetPlan;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.quantize.CheckpointQuantizer;
+import dev.fettle.quantize.FolderFormat;
 import dev.fettle.quantize.NanPolicy;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.QuantizeReport;
@@ -34,7 +35,8 @@ import tools.jackson.databind.node.ObjectNode;
     description =
         "The linear layers of the decoder blocks are quantized; embeddings, norms and output head keep"
             + " their dtype. The result is a model folder that transformers loads: nf4, fp4 and llm.int8 in"
-            + " bitsandbytes' layout, integers and small floats in compressed-tensors'.",
+            + " bitsandbytes' layout, integers and small floats in compressed-tensors', unless --format names"
+            + " that of GPTQ or AWQ.",
     footer = "  fettle quantize --model MODEL --scheme int4:sym:group=32 --output MODEL-int4")
 final class QuantizeVerb extends Verb {
   @Option(
@@ -52,6 +54,14 @@ final class QuantizeVerb extends Verb {
   Path output = Path.of("");
 
   @Mixin SchemeOptions schemes = new SchemeOptions();
+
+  @Option(
+      names = "--format",
+      paramLabel = "FORMAT",
+      description =
+          "Whose layout to write: compressed-tensors, gptq (symmetric integers), gptq_v2, awq (4-bit"
+              + " integers) or bitsandbytes (default: by the scheme).")
+  @Nullable String format;
 
   @Option(
       names = "--compute-dtype",
@@ -99,7 +109,10 @@ final class QuantizeVerb extends Verb {
   @Override
   Answer run(Console console) {
     page.wanted(); // before the work
-    WeightQuantizer quantizer = new ObservedWeights(Observer.parse(weightObserver));
+    @Nullable FolderFormat layout = layout();
+    WeightQuantizer quantizer =
+        new ObservedWeights(
+            Observer.parse(weightObserver), layout == null ? null : layout.scaleDtype());
     @Nullable BudgetPlan plan = budget.budget == null ? null : plan(console, quantizer);
     QuantizeOptions plain =
         new QuantizeOptions(
@@ -107,12 +120,14 @@ final class QuantizeVerb extends Verb {
                 computeDtype(),
                 skipModules)
             .withModuleSchemes(plan == null ? Map.of() : plan.schemes())
-            .withNanPolicy(NanPolicy.parse(nanPolicy));
+            .withNanPolicy(NanPolicy.parse(nanPolicy))
+            .withFormat(layout)
+            .withGroupIndex(algorithms.groupIndex(layout));
     QuantizeOptions options =
         algorithms.calibratesActivations(activations)
             ? plain.withActivations(activations.wanted(), Map.of())
             : activations.apply(plain, model);
-    @Nullable BlockAlgorithm algorithm = algorithms.algorithm(options.activations());
+    @Nullable BlockAlgorithm algorithm = algorithms.algorithm(options.activations(), layout);
     if (plan != null) {
       BudgetAnswer.print(plan, console.out());
     }
@@ -197,6 +212,15 @@ final class QuantizeVerb extends Verb {
           progress,
           recorded);
     }
+  }
+
+  private @Nullable FolderFormat layout() {
+    FolderFormat layout = format == null ? null : FolderFormat.parse(format);
+    if (budget.budget != null && layout != null && layout != FolderFormat.COMPRESSED_TENSORS) {
+      throw usage(
+          "--budget gives layers different schemes, which compressed-tensors alone holds; leave out --format");
+    }
+    return layout;
   }
 
   private Scheme scheme() {

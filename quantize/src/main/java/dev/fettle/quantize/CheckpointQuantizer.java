@@ -175,6 +175,14 @@ public final class CheckpointQuantizer {
     return source.isPacked(name) ? source.tensor(name, DType.F32, arena) : weight;
   }
 
+  /// Finds out from names and shapes whether a folder can hold what the options ask for, before
+  /// anything is computed.
+  ///
+  /// @throws UserException if there is nothing to quantize, or the layout cannot hold a layer
+  public static void requireStorable(Checkpoint source, QuantizeOptions options) {
+    FolderPlan.of(UnpackedCheckpoint.of(source), options);
+  }
+
   /// Bytes that a folder holds for one weight in a scheme: codes, scales and whatever else its
   /// layout stores for it.
   ///

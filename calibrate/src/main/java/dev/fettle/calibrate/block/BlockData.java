@@ -24,6 +24,7 @@ public final class BlockData {
   private final LoadedBlock block;
   private final Checkpoint checkpoint;
   private final Map<String, Scheme.Affine> schemes;
+  private final @Nullable DType scaleDtype;
   private final Arena arena;
   private final List<InputGroup> groups;
   private final TextPass pass;
@@ -38,12 +39,14 @@ public final class BlockData {
       LoadedBlock block,
       Checkpoint checkpoint,
       Map<String, Scheme.Affine> schemes,
+      @Nullable DType scaleDtype,
       Arena arena,
       TextPass pass,
       BlockListener listener) {
     this.block = block;
     this.checkpoint = checkpoint;
     this.schemes = schemes;
+    this.scaleDtype = scaleDtype;
     this.arena = arena;
     this.groups = InputGroup.of(block.linears().values());
     this.pass = pass;
@@ -157,7 +160,7 @@ public final class BlockData {
   ///
   /// @param weight F32, in {@link #arena}
   public LayerProblem problem(Linear linear, HostTensor weight, Scheme.Affine scheme) {
-    return new LayerProblem(linear.path(), weight, storedDtype(linear), scheme, arena);
+    return new LayerProblem(linear.path(), weight, storedDtype(linear), scaleDtype, scheme, arena);
   }
 
   /// Reports a layer: its error beside that of rounding to nearest.

@@ -10,6 +10,7 @@ import dev.fettle.engine.Tensor;
 import dev.fettle.model.BlockRunner;
 import dev.fettle.model.LoadOptions;
 import dev.fettle.model.LoadedBlock;
+import dev.fettle.quantize.CheckpointQuantizer;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.quantize.WeightQuantizer;
@@ -89,6 +90,7 @@ public final class BlockwiseQuantizer {
       requireUnquantized(model);
       requireLength(model);
       schemes = schemes(model);
+      CheckpointQuantizer.requireStorable(model.checkpoint(), request.options());
       work = WorkFolder.open(request.output(), settings(model, algorithm), request.resume());
       quantizeBlocks(model, algorithm, schemes, work);
     } catch (IOException e) {
@@ -137,6 +139,7 @@ public final class BlockwiseQuantizer {
     settings.put("algorithm", algorithm.description());
     settings.put("scheme", request.options().scheme().toString());
     settings.put("schemes", Integer.toHexString(schemes(model).toString().hashCode()));
+    settings.put("format", String.valueOf(request.options().format()));
     settings.put("text", request.text().sha256());
     settings.put("tokens", Integer.toHexString(hash(request.text().samples())));
     settings.put("compute_dtype", model.computeDtype().torchName());
@@ -193,7 +196,14 @@ public final class BlockwiseQuantizer {
       WorkFolder work)
       throws IOException {
     BlockData data =
-        new BlockData(passes.block, model.checkpoint(), schemes, arena, passes::discard, listener);
+        new BlockData(
+            passes.block,
+            model.checkpoint(),
+            schemes,
+            request.options().scaleDtype(),
+            arena,
+            passes::discard,
+            listener);
     data.requireFiniteWeights();
     try (Scope scope = Scope.open()) {
       if (algorithm.quantizedOutputs()) {

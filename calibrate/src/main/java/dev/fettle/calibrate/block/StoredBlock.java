@@ -23,6 +23,7 @@ final class StoredBlock implements AutoCloseable {
   private static final String CODES = ".codes";
   private static final String SCALES = ".scales";
   private static final String ZEROS = ".zero_points";
+  private static final String GROUPS = ".group_index";
   private static final String SHAPE = ".shape";
   private static final String ROWS = ".fold_rows";
   private static final String COLUMNS = ".fold_columns";
@@ -49,6 +50,10 @@ final class StoredBlock implements AutoCloseable {
           HostTensor zeros = weight.zeroPoints();
           if (zeros != null) {
             tensors.put(module + ZEROS, zeros);
+          }
+          HostTensor groups = weight.groupIndex();
+          if (groups != null) {
+            tensors.put(module + GROUPS, groups);
           }
           float[] columns = {weight.shape().dim(1)};
           tensors.put(module + SHAPE, HostTensor.of(columns, 1));
@@ -87,12 +92,17 @@ final class StoredBlock implements AutoCloseable {
         scheme,
         file.tensor(module + CODES).data(),
         file.tensor(module + SCALES),
-        file.infos().containsKey(module + ZEROS) ? file.tensor(module + ZEROS) : null);
+        optional(module + ZEROS),
+        optional(module + GROUPS));
+  }
+
+  private @Nullable HostTensor optional(String name) {
+    return file.infos().containsKey(name) ? file.tensor(name) : null;
   }
 
   /// A tensor that was stored under its own name, such as a changed norm, or null.
   @Nullable HostTensor plain(String name) {
-    return file.infos().containsKey(name) ? file.tensor(name) : null;
+    return optional(name);
   }
 
   /// What a module's weight was multiplied by, or null.

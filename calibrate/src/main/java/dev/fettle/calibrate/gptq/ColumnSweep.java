@@ -9,10 +9,12 @@ import dev.fettle.quantize.AffineParameters;
 import dev.fettle.quantize.AffineScales;
 import dev.fettle.quantize.AffineTensor;
 import dev.fettle.quantize.Granularity;
+import dev.fettle.quantize.GroupIndex;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.Parallel;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /// One pass over the columns of a weight. Within a block of columns each error goes to the rest of
 /// the block at once; the columns after the block get all of its errors in one matrix product
@@ -37,15 +39,26 @@ final class ColumnSweep {
     this.problem = problem;
     this.hessian = hessian;
     this.upper = upper;
-    this.scales = problem.newScales();
-    this.grid = scales.grid();
     this.rows = problem.rows();
     this.columns = problem.columns();
     // a group takes its scale from weights that carry the errors of all columns before it
     this.scalesOnTheWay =
-        problem.scheme().granularity() instanceof Granularity.PerGroup && !options.descAct();
+        problem.scheme().granularity() instanceof Granularity.PerGroup
+            && !(options.descAct() && options.staticGroups());
+    this.scales = problem.newScales(scalesOnTheWay ? groupIndex(problem, hessian) : null);
+    this.grid = scales.grid();
     int group = scalesOnTheWay ? scales.columnsPerScale() : 1;
     this.blockSize = Math.max(group, options.blockSize() / group * group);
+  }
+
+  /// Columns that are quantized one after the other are a group.
+  private static @Nullable HostTensor groupIndex(LayerProblem problem, InverseHessian hessian) {
+    int size = Math.toIntExact(problem.scheme().granularity().columnsPerScale(problem.columns()));
+    int[] groups = new int[problem.columns()];
+    for (int i = 0; i < groups.length; i++) {
+      groups[hessian.order()[i]] = i / size;
+    }
+    return GroupIndex.of(groups, size);
   }
 
   AffineTensor run() {
@@ -121,7 +134,7 @@ final class ColumnSweep {
     for (int i = 0; i < count; i++) {
       int column = hessian.order()[start + i];
       int at = scales.index(row, column);
-      if (scalesOnTheWay && column % scales.columnsPerScale() == 0) {
+      if (scalesOnTheWay && (start + i) % scales.columnsPerScale() == 0) {
         fitGroup(at, w, i);
       }
       AffineParameters parameters = scales.get(at);

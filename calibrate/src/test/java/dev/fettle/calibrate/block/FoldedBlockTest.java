@@ -48,6 +48,7 @@ class FoldedBlockTest {
               block,
               runner.checkpoint(),
               Map.of(),
+              null,
               arena,
               () -> {
                 try (Scope inner = Scope.open()) {

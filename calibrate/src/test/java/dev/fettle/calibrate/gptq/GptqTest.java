@@ -35,8 +35,10 @@ class GptqTest {
       strings = {
         "int4:sym:group=32",
         "int4:sym:group=32 desc_act",
+        "int4:sym:group=32 desc_act g_idx",
         "uint3:asym:group=32",
         "uint3:asym:group=32 desc_act",
+        "uint3:asym:group=32 desc_act g_idx",
         "int3:sym:channel",
         "uint4:asym:channel desc_act"
       })
@@ -44,12 +46,20 @@ class GptqTest {
     Path file = Path.of("src/test/resources/golden/gptq.safetensors");
     try (SafetensorsFile golden = SafetensorsFile.open(file)) {
       Scheme.Affine scheme = (Scheme.Affine) Scheme.parse(name.split(" ")[0]);
-      GptqOptions options = GptqOptions.defaults().withDescAct(name.endsWith("desc_act"));
+      boolean indexed = name.endsWith(" g_idx");
+      GptqOptions options =
+          GptqOptions.defaults().withDescAct(name.contains("desc_act")).withStaticGroups(!indexed);
       HostTensor weight = nativeCopy(golden.tensor("weight").toFloats(), 8, 160);
       float[] x = golden.tensor("x").toFloats();
       LayerResult result = solve(weight, x, scheme, options);
       assertThat(result.fallback()).isFalse();
       assertThat(values(result.tensor())).isEqualTo(golden.tensor(name).toFloats());
+      HostTensor index = result.tensor().groupIndex();
+      assertThat(index != null).isEqualTo(indexed);
+      if (index != null) {
+        HostTensor groups = golden.tensor(name + " groups");
+        assertThat(index.data().mismatch(groups.data())).isEqualTo(-1);
+      }
     }
   }
 
