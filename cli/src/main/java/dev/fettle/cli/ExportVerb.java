@@ -1,10 +1,14 @@
 package dev.fettle.cli;
 
 import dev.fettle.checkpoint.AtomicFolder;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.export.ConversionReport;
 import dev.fettle.export.ExportFormat;
+import dev.fettle.export.GgufAdapter;
 import dev.fettle.lora.Merge;
+import dev.fettle.tensor.UserException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -89,6 +93,17 @@ final class ExportVerb extends Verb {
   }
 
   private Answer adapter(Console console, Path lora, ExportFormat format) {
+    if (Files.exists(output)) {
+      throw new UserException("Output " + output + " already exists; name another or remove it.");
+    }
+    try (Checkpoint base = Checkpoint.open(model)) {
+      if (format == ExportFormat.GGUF_LORA) {
+        GgufAdapter.write(
+            lora, base, output, (tensor, type, done, count) -> console.stop().check());
+      } else {
+        GgufAdapter.toPeft(lora, base, output);
+      }
+    }
     console.out().println("wrote the adapter -> " + output);
     return Answer.of(
         Json.object()
