@@ -6,6 +6,7 @@ import static dev.fettle.quantize.ggml.Bytes.putF16;
 import static dev.fettle.quantize.ggml.Bytes.u8;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /// The formats whose 4-bit codes are places in a table of numbers, one block `x` at a time. Source:
@@ -16,8 +17,12 @@ final class ScalarBlocksTable {
     -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113
   };
 
-  /// Halfway between the numbers. A value on one belongs to the higher number.
-  private static final float[] IQ4_MIDPOINTS = new float[15];
+  /// Per whole number from -128 to 127: how many midpoints between numbers are not above it, and
+  /// the midpoint between it and the next whole number, if there is one. A value on a midpoint
+  /// belongs to the higher number.
+  private static final int[] BELOW = new int[256];
+
+  private static final float[] MIDPOINT = new float[256];
 
   /// Twice the magnitudes of E2M1; the fourth bit of a code is the sign.
   static final int[] E2M1_TWICE = {0, 1, 2, 3, 4, 6, 8, 12};
@@ -26,19 +31,23 @@ final class ScalarBlocksTable {
   private static final int TRIES = 7;
 
   static {
+    Arrays.fill(MIDPOINT, Float.POSITIVE_INFINITY);
     for (int i = 0; i < 15; i++) {
-      IQ4_MIDPOINTS[i] = (IQ4[i] + IQ4[i + 1]) / 2f;
+      float midpoint = (IQ4[i] + IQ4[i + 1]) / 2f;
+      int above = (int) Math.ceil(midpoint) + 128;
+      MIDPOINT[above - 1] = midpoint;
+      for (int cell = above; cell < 256; cell++) {
+        BELOW[cell]++;
+      }
     }
   }
 
   private ScalarBlocksTable() {}
 
+  /// The code of the number nearest to `x`.
   private static int nearest(float x) {
-    int code = 0;
-    for (float midpoint : IQ4_MIDPOINTS) {
-      code += x >= midpoint ? 1 : 0;
-    }
-    return code;
+    int cell = Math.clamp((int) Math.floor(x), -128, 127) + 128;
+    return BELOW[cell] + (x >= MIDPOINT[cell] ? 1 : 0);
   }
 
   /// The scale of least weighted squared error for the 32 numbers from `at` on.

@@ -1,191 +1,130 @@
 package dev.fettle.quantize.ggml;
 
-import static dev.fettle.quantize.ggml.Bytes.f16;
-import static dev.fettle.quantize.ggml.Bytes.i32;
-import static dev.fettle.quantize.ggml.Bytes.i8;
-import static dev.fettle.quantize.ggml.Bytes.u8;
 import static dev.fettle.quantize.ggml.Lanes.FLOATS;
 import static dev.fettle.quantize.ggml.Lanes.LANES;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
-import dev.fettle.tensor.kernel.NativeMemory;
 import dev.fettle.tensor.kernel.VectorSupport;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /// Products of packed rows with numbers, a vector at a time, without the row ever being in memory
-/// unpacked. A weight is the same float32 number as when it is dequantized. Four-bit codes are
-/// looked up in a table in registers that holds the sixteen weights of their scale.
+/// unpacked. A weight is the same float32 number as when it is dequantized: `scale·code − min`, or
+/// `scale·table[code] − min`.
 ///
-/// Each method multiplies the `count` weights from address `y` on with `x[from]`, `x[from + 1]`, ….
+/// Each method is one loop over a row, its vectors all its own. A loop whose body is a method of
+/// several vectors is fast or very slow by which of the two is compiled first.
 final class VectorDots {
-  private static final float[] CODES = new float[16];
-  private static final float[] CODES_LESS_8 = new float[16];
-
-  static {
-    for (int code = 0; code < 16; code++) {
-      CODES[code] = code;
-      CODES_LESS_8[code] = code - 8;
-    }
-  }
-
   private VectorDots() {}
 
-  static float q8_0(long y, int count, float[] x, int from) {
+  /// Where the codes of a row are.
+  ///
+  /// @param at address of the first block's codes
+  /// @param blockBytes from one block to the next
+  /// @param runs of codes in a block
+  /// @param runBytes from one run to the next
+  record Codes(long at, int blockBytes, int runs, int runBytes) {
+    long run(int index) {
+      return at + (long) (index / runs) * blockBytes + (long) (index % runs) * runBytes;
+    }
+  }
+
+  /// Runs of 32 signed bytes with a scale each.
+  static float bytes(Codes codes, float[] scales, float[] x, int from) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < count; k += 32) {
-      FloatVector part = Lanes.signedBytes(y + 2).mul(x(x, from + k));
+    for (int run = 0; run < scales.length; run++) {
+      long at = codes.run(run);
+      int k = from + 32 * run;
+      FloatVector part = Lanes.signedBytes(at).mul(x(x, k));
       for (int i = LANES; i < 32; i += LANES) {
-        part = Lanes.signedBytes(y + 2 + i).fma(x(x, from + k + i), part);
+        part = Lanes.signedBytes(at + i).fma(x(x, k + i), part);
       }
-      sum = part.fma(FloatVector.broadcast(FLOATS, f16(NativeMemory.ALL, y)), sum);
-      y += 34;
+      sum = part.fma(FloatVector.broadcast(FLOATS, scales[run]), sum);
     }
     return sum.reduceLanes(VectorOperators.ADD);
   }
 
-  static float q4_0(long y, int count, float[] x, int from) {
+  /// Runs of 16 bytes with 32 four-bit codes, the first 16 in the low halves. The sixteen weights
+  /// of a run are looked up in registers.
+  static float pairs16(
+      Codes codes, float[] table, float[] scales, float[] mins, float[] x, int from) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < count; k += 32) {
-      float d = f16(NativeMemory.ALL, y);
-      FloatVector low = low(CODES_LESS_8).mul(d);
-      FloatVector high = high(CODES_LESS_8).mul(d);
-      sum = pairs(y + 2, 16, low, high, low, high, x, from + k, sum);
-      y += 18;
-    }
-    return sum.reduceLanes(VectorOperators.ADD);
-  }
-
-  static float q4_1(long y, int count, float[] x, int from) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < count; k += 32) {
-      float d = f16(NativeMemory.ALL, y);
-      float m = f16(NativeMemory.ALL, y + 2);
-      FloatVector low = low(CODES).mul(d).add(m);
-      FloatVector high = high(CODES).mul(d).add(m);
-      sum = pairs(y + 4, 16, low, high, low, high, x, from + k, sum);
-      y += 20;
-    }
-    return sum.reduceLanes(VectorOperators.ADD);
-  }
-
-  static float iq4Nl(long y, int count, float[] x, int from) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < count; k += 32) {
-      float d = f16(NativeMemory.ALL, y);
-      FloatVector low = low(VectorBlocksTable.IQ4).mul(d);
-      FloatVector high = high(VectorBlocksTable.IQ4).mul(d);
-      sum = pairs(y + 2, 16, low, high, low, high, x, from + k, sum);
-      y += 18;
-    }
-    return sum.reduceLanes(VectorOperators.ADD);
-  }
-
-  static float iq4Xs(long y, int count, float[] x, int from) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < count; k += 32) {
-      int j = k / 32 % 8;
-      float d = f16(NativeMemory.ALL, y) * VectorBlocksTable.iq4Scale(y, j);
-      FloatVector low = low(VectorBlocksTable.IQ4).mul(d);
-      FloatVector high = high(VectorBlocksTable.IQ4).mul(d);
-      sum = pairs(y + 8 + 16 * j, 16, low, high, low, high, x, from + k, sum);
-      y += j == 7 ? 136 : 0;
-    }
-    return sum.reduceLanes(VectorOperators.ADD);
-  }
-
-  static float mxfp4(long y, int count, float[] x, int from) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < count; k += 32) {
-      float half = ScalarBlocksTable.halfScale(u8(NativeMemory.ALL, y));
-      FloatVector low = low(VectorBlocksTable.E2M1_TWICE).mul(half);
-      FloatVector high = high(VectorBlocksTable.E2M1_TWICE).mul(half);
-      sum = pairs(y + 1, 16, low, high, low, high, x, from + k, sum);
-      y += 17;
-    }
-    return sum.reduceLanes(VectorOperators.ADD);
-  }
-
-  static float q4_K(long y, int count, float[] x, int from) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < count; k += 64) {
-      int j = k / 32 % 8;
-      float d = f16(NativeMemory.ALL, y);
-      float dmin = f16(NativeMemory.ALL, y + 2);
-      long scales = scales(y + 4) >>> (8 * j);
-      long mins = mins(y + 4) >>> (8 * j);
-      float scale = d * (scales & 63);
-      float min = dmin * (mins & 63);
-      float nextScale = d * (scales >>> 8 & 63);
-      float nextMin = dmin * (mins >>> 8 & 63);
-      FloatVector low = low(CODES).mul(scale).sub(min);
-      FloatVector high = high(CODES).mul(scale).sub(min);
-      FloatVector nextLow = low(CODES).mul(nextScale).sub(nextMin);
-      FloatVector nextHigh = high(CODES).mul(nextScale).sub(nextMin);
-      sum = pairs(y + 16 + 16 * j, 32, low, high, nextLow, nextHigh, x, from + k, sum);
-      y += j == 6 ? 144 : 0;
-    }
-    return sum.reduceLanes(VectorOperators.ADD);
-  }
-
-  static float q5_K(long y, int count, float[] x, int from) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < count; k += 64) {
-      int j = k / 32 % 8;
-      float d = f16(NativeMemory.ALL, y);
-      float dmin = f16(NativeMemory.ALL, y + 2);
-      long scales = scales(y + 4) >>> (8 * j);
-      long mins = mins(y + 4) >>> (8 * j);
-      float scale = d * (scales & 63);
-      float min = dmin * (mins & 63);
-      float nextScale = d * (scales >>> 8 & 63);
-      float nextMin = dmin * (mins >>> 8 & 63);
-      for (int l = 0; l < 32; l += LANES) {
-        IntVector fifth = Lanes.bytes(y + 16 + l).lanewise(LSHR, j);
-        IntVector codes = Lanes.bytes(y + 48 + 16 * j + l);
-        IntVector low = codes.and(15).or(fifth.and(1).lanewise(LSHL, 4));
-        IntVector high = codes.lanewise(LSHR, 4).or(fifth.and(2).lanewise(LSHL, 3));
-        int at = from + k + l;
-        sum = Lanes.toFloats(low).mul(scale).sub(min).fma(x(x, at), sum);
-        sum = Lanes.toFloats(high).mul(nextScale).sub(nextMin).fma(x(x, at + 32), sum);
+    FloatVector other = FloatVector.zero(FLOATS);
+    for (int run = 0; run < scales.length; run++) {
+      IntVector low = low(table).mul(scales[run]).sub(mins[run]).reinterpretAsInts();
+      IntVector high = high(table).mul(scales[run]).sub(mins[run]).reinterpretAsInts();
+      long at = codes.run(run);
+      int k = from + 32 * run;
+      for (int j = 0; j < 16; j += LANES) {
+        IntVector pair = Lanes.bytes(at + j);
+        sum = lookUp(pair.and(15), low, high).fma(x(x, k + j), sum);
+        other = lookUp(pair.lanewise(LSHR, 4), low, high).fma(x(x, k + 16 + j), other);
       }
-      y += j == 6 ? 176 : 0;
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return sum.add(other).reduceLanes(VectorOperators.ADD);
   }
 
-  static float q6_K(long y, int count, float[] x, int from) {
+  /// Runs of 32 bytes with 64 four-bit codes; those in the low halves have one scale, those in the
+  /// high halves the next.
+  static float pairs32(
+      Codes codes, float[] table, float[] scales, float[] mins, float[] x, int from) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < count; k += 128) {
-      int half = k / 128 % 2;
-      float d = f16(NativeMemory.ALL, y + 208);
-      for (int l = 0; l < 32; l += LANES) {
-        IntVector a = Lanes.bytes(y + 64 * half + l);
-        IntVector b = Lanes.bytes(y + 64 * half + 32 + l);
-        IntVector high = Lanes.bytes(y + 128 + 32 * half + l);
-        long scale = y + 192 + 8 * half + l / 16;
-        int at = from + k + l;
-        sum = six(a.and(15), high, d * i8(NativeMemory.ALL, scale), x, at, sum);
-        IntVector second = high.lanewise(LSHR, 2);
-        sum = six(b.and(15), second, d * i8(NativeMemory.ALL, scale + 2), x, at + 32, sum);
-        IntVector third = high.lanewise(LSHR, 4);
-        IntVector upper = a.lanewise(LSHR, 4);
-        sum = six(upper, third, d * i8(NativeMemory.ALL, scale + 4), x, at + 64, sum);
-        IntVector fourth = high.lanewise(LSHR, 6);
-        upper = b.lanewise(LSHR, 4);
-        sum = six(upper, fourth, d * i8(NativeMemory.ALL, scale + 6), x, at + 96, sum);
+    FloatVector other = FloatVector.zero(FLOATS);
+    for (int g = 0; g < scales.length; g += 2) {
+      IntVector low = low(table).mul(scales[g]).sub(mins[g]).reinterpretAsInts();
+      IntVector high = high(table).mul(scales[g]).sub(mins[g]).reinterpretAsInts();
+      IntVector nextLow = low(table).mul(scales[g + 1]).sub(mins[g + 1]).reinterpretAsInts();
+      IntVector nextHigh = high(table).mul(scales[g + 1]).sub(mins[g + 1]).reinterpretAsInts();
+      long at = codes.run(g / 2);
+      int k = from + 32 * g;
+      for (int j = 0; j < 32; j += LANES) {
+        IntVector pair = Lanes.bytes(at + j);
+        sum = lookUp(pair.and(15), low, high).fma(x(x, k + j), sum);
+        other = lookUp(pair.lanewise(LSHR, 4), nextLow, nextHigh).fma(x(x, k + 32 + j), other);
       }
-      y += half == 1 ? 210 : 0;
+    }
+    return sum.add(other).reduceLanes(VectorOperators.ADD);
+  }
+
+  /// As `pairs32` with fifth bits: 32 bytes per block, of which bit `g` belongs to run of scale
+  /// `g`.
+  static float fives(Codes codes, Codes fifths, float[] scales, float[] mins, float[] x, int from) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (int g = 0; g < scales.length; g++) {
+      long at = codes.run(g / 2);
+      long fifthAt = fifths.run(g);
+      int k = from + 32 * g;
+      for (int j = 0; j < 32; j += LANES) {
+        IntVector four = Lanes.bytes(at + j).lanewise(LSHR, 4 * (g % 2)).and(15);
+        IntVector fifth = Lanes.bytes(fifthAt + j).lanewise(LSHR, g % 8).and(1);
+        FloatVector code = Lanes.toFloats(four.or(fifth.lanewise(LSHL, 4)));
+        sum = code.mul(scales[g]).sub(mins[g]).fma(x(x, k + j), sum);
+      }
     }
     return sum.reduceLanes(VectorOperators.ADD);
   }
 
-  private static FloatVector six(
-      IntVector low, IntVector high, float scale, float[] x, int at, FloatVector sum) {
-    IntVector codes = low.or(high.and(3).lanewise(LSHL, 4)).sub(32);
-    return Lanes.toFloats(codes).mul(scale).fma(x(x, at), sum);
+  /// The codes of Q6_K: the low four bits of run `g` of 32 in one half of 32 bytes, the upper two
+  /// in one quarter of the 32 bytes that four runs share. Every 16 have a scale.
+  ///
+  /// @param lows runs of 64 bytes: the low bits of four runs of codes
+  /// @param highs runs of 32 bytes: the upper bits of four runs of codes
+  static float sixes(Codes lows, Codes highs, float[] scales, float[] x, int from) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (int g = 0; g < scales.length / 2; g++) {
+      long at = lows.run(g / 4) + 32 * (g % 2);
+      long upperAt = highs.run(g / 4);
+      int k = from + 32 * g;
+      for (int j = 0; j < 32; j += LANES) {
+        IntVector four = Lanes.bytes(at + j).lanewise(LSHR, g / 2 % 2 * 4).and(15);
+        IntVector two = Lanes.bytes(upperAt + j).lanewise(LSHR, g % 4 * 2).and(3);
+        FloatVector code = Lanes.toFloats(four.or(two.lanewise(LSHL, 4)).sub(32));
+        sum = code.mul(scales[2 * g + j / 16]).fma(x(x, k + j), sum);
+      }
+    }
+    return sum.reduceLanes(VectorOperators.ADD);
   }
 
   private static FloatVector x(float[] x, int at) {
@@ -201,53 +140,11 @@ final class VectorDots {
     return FloatVector.fromArray(FLOATS, table, VectorSupport.WIDE ? 0 : 8);
   }
 
-  /// Adds the products of two codes in each of `bytes` bytes: the low ones belong to the numbers
-  /// from `at` on, the high ones to those `bytes` further. Each has a table in two halves.
-  private static FloatVector pairs(
-      long codes,
-      int bytes,
-      FloatVector low,
-      FloatVector high,
-      FloatVector nextLow,
-      FloatVector nextHigh,
-      float[] x,
-      int at,
-      FloatVector sum) {
-    FloatVector next = FloatVector.zero(FLOATS);
-    for (int j = 0; j < bytes; j += LANES) {
-      IntVector pair = Lanes.bytes(codes + j);
-      sum = lookUp(pair.and(15), low, high).fma(x(x, at + j), sum);
-      IntVector upper = pair.lanewise(LSHR, 4);
-      next = lookUp(upper, nextLow, nextHigh).fma(x(x, at + bytes + j), next);
-    }
-    return sum.add(next);
-  }
-
-  private static FloatVector lookUp(IntVector index, FloatVector low, FloatVector high) {
-    IntVector bits = index.selectFrom(low.reinterpretAsInts());
+  private static FloatVector lookUp(IntVector index, IntVector low, IntVector high) {
+    IntVector bits = index.selectFrom(low);
     if (!VectorSupport.WIDE) {
-      IntVector others = index.selectFrom(high.reinterpretAsInts());
-      bits = bits.blend(others, index.compare(VectorOperators.GE, 8));
+      bits = bits.blend(index.selectFrom(high), index.compare(VectorOperators.GE, 8));
     }
     return bits.reinterpretAsFloats();
-  }
-
-  /// The eight scales of [KScales], one in each byte.
-  private static long scales(long at) {
-    int first = i32(NativeMemory.ALL, at);
-    int last = i32(NativeMemory.ALL, at + 8);
-    return unpack(first, last);
-  }
-
-  /// The eight offsets of [KScales], one in each byte.
-  private static long mins(long at) {
-    int first = i32(NativeMemory.ALL, at + 4);
-    int last = i32(NativeMemory.ALL, at + 8);
-    return unpack(first, last >>> 4);
-  }
-
-  private static long unpack(int first, int last) {
-    int upper = last & 0x0F0F0F0F | (first >>> 6 & 0x03030303) << 4;
-    return first & 0x3F3F3F3FL | (long) upper << 32;
   }
 }

@@ -97,19 +97,7 @@ public final class VectorGgmlKernels implements GgmlKernels {
     }
     Objects.checkFromIndexSize(from, count, x.length);
     long y = NativeMemory.address(blocks, type.bytes(count));
-    float sum =
-        switch (type) {
-          case Q8_0 -> VectorDots.q8_0(y, count, x, from);
-          case Q4_0 -> VectorDots.q4_0(y, count, x, from);
-          case Q4_1 -> VectorDots.q4_1(y, count, x, from);
-          case Q4_K -> VectorDots.q4_K(y, count, x, from);
-          case Q5_K -> VectorDots.q5_K(y, count, x, from);
-          case Q6_K -> VectorDots.q6_K(y, count, x, from);
-          case IQ4_NL -> VectorDots.iq4Nl(y, count, x, from);
-          case IQ4_XS -> VectorDots.iq4Xs(y, count, x, from);
-          case MXFP4 -> VectorDots.mxfp4(y, count, x, from);
-          case Q5_0, Q5_1, Q2_K, Q3_K -> throw new IllegalArgumentException(type.text());
-        };
+    float sum = RowDots.dot(type, y, count, x, from);
     Reference.reachabilityFence(blocks);
     return sum;
   }
