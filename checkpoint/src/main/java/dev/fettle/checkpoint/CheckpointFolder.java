@@ -4,6 +4,7 @@ import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -99,7 +100,7 @@ public final class CheckpointFolder implements Checkpoint {
     Map<String, List<String>> tensorsByShard = new TreeMap<>();
     for (Map.Entry<String, JsonNode> entry : weightMap.properties()) {
       String shard = entry.getValue().asString("");
-      if (shard.isEmpty() || !Path.of(shard).equals(Path.of(shard).getFileName())) {
+      if (!isFileName(shard)) {
         throw new UserException(
             "Index "
                 + index
@@ -137,6 +138,18 @@ public final class CheckpointFolder implements Checkpoint {
         }
       }
     });
+  }
+
+  /// Whether the text names a file in the same folder, on this system.
+  private static boolean isFileName(String text) {
+    try {
+      return !text.isEmpty()
+          && !text.equals(".")
+          && !text.equals("..")
+          && Path.of(text).equals(Path.of(text).getFileName());
+    } catch (InvalidPathException e) { // such as one with a NUL in it
+      return false;
+    }
   }
 
   @Override

@@ -41,9 +41,22 @@ public record ModelConfig(
     List<Integer> eosTokenIds,
     DType torchDtype,
     @Nullable Integer slidingWindow) {
+  /// The configuration alone says how many tensors a model has, so it must not say billions; the
+  /// deepest published models have a hundredth of it.
+  private static final int MOST_LAYERS = 20_000;
 
   /// @throws UserException if the sizes contradict each other
   public ModelConfig {
+    if (numHiddenLayers > MOST_LAYERS) {
+      throw new UserException(
+          "num_hidden_layers is %d; at most %d are supported."
+              .formatted(numHiddenLayers, MOST_LAYERS));
+    }
+    if ((long) numAttentionHeads * headDim > Integer.MAX_VALUE) {
+      throw new UserException(
+          "num_attention_heads %d and head_dim %d make more than 2^31-1 columns."
+              .formatted(numAttentionHeads, headDim));
+    }
     if (numAttentionHeads % numKeyValueHeads != 0) {
       throw new UserException(
           "num_attention_heads %d is not a multiple of num_key_value_heads %d."

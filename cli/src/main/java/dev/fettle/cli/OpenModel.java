@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -67,10 +68,9 @@ record OpenModel(Path folder, CausalLm model, Tokenizer tokenizer, @Nullable Lor
     Path generation = folder.resolve(GENERATION_CONFIG);
     if (Files.exists(generation)) {
       JsonNode more = Json.read(generation).path("eos_token_id");
-      if (more.isInt()) {
-        ids.add(more.asInt());
-      }
-      more.forEach(id -> ids.add(id.asInt()));
+      Stream.concat(Stream.of(more), more.valueStream())
+          .filter(JsonNode::isInt)
+          .forEach(id -> ids.add(id.asInt()));
     }
     return ids;
   }

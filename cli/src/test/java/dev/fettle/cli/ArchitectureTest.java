@@ -131,7 +131,7 @@ class ArchitectureTest {
     assertThat(listed)
         .filteredOn(module -> !ARROWS.containsKey(module))
         .containsExactlyInAnyOrder(
-            "style", "cli", "benchmarks"); // tools and the two ends of the line
+            "style", "fuzz", "cli", "benchmarks"); // tools and the two ends of the line
   }
 
   @Test

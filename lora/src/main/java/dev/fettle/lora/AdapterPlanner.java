@@ -5,6 +5,7 @@ import static dev.fettle.lora.AdapterPlan.HEAD;
 
 import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.LinearModule;
+import dev.fettle.checkpoint.NamePattern;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.lora.AdapterPart.LowRank;
 import dev.fettle.lora.AdapterPart.Tokens;
@@ -16,8 +17,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 
 /// Finds out what a configuration means for a model, by the rules of PEFT 0.21 (its `LoraModel`,
@@ -114,14 +113,9 @@ final class AdapterPlanner {
 
   /// PEFT's rule for what a module in `modules_to_save` keeps from being adapted.
   private static boolean covers(String name, String path) {
-    try {
-      return Pattern.compile("(^|.*\\.)" + name + "($|\\..*)").matcher(path).lookingAt();
-    } catch (PatternSyntaxException e) {
-      throw new UserException(
-          "modules_to_save names '%s', which is not a module; name one such as lm_head or norm."
-              .formatted(name),
-          e);
-    }
+    return NamePattern.compile("(^|.*\\.)" + name + "($|\\..*)", "A name in modules_to_save")
+            .lookingAt(path)
+        != null;
   }
 
   private List<Whole> savedModules() {

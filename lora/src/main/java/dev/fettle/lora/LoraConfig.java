@@ -1,5 +1,6 @@
 package dev.fettle.lora;
 
+import dev.fettle.checkpoint.NamePattern;
 import dev.fettle.tensor.UserException;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -7,8 +8,6 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 
 /// The configuration of an adapter; names, meaning and defaults as in PEFT's `LoraConfig`, except
@@ -278,13 +277,7 @@ public record LoraConfig(
   }
 
   private static boolean matchesTail(String pattern, String path) {
-    try {
-      return Pattern.matches("(.*\\.)?(" + pattern + ")", path);
-    } catch (PatternSyntaxException e) {
-      throw new UserException(
-          "The name pattern '%s' of an adapter is not a regular expression: %s."
-              .formatted(pattern, e.getDescription()),
-          e);
-    }
+    return NamePattern.compile("(.*\\.)?(" + pattern + ")", "A name pattern of an adapter")
+        .matches(path);
   }
 }

@@ -1,12 +1,11 @@
 package dev.fettle.lora;
 
+import dev.fettle.checkpoint.NamePattern;
 import dev.fettle.tensor.UserException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
+import java.util.regex.MatchResult;
 import org.jspecify.annotations.Nullable;
 
 /// Which layers get an adapter, with the meaning of PEFT's `target_modules`, `exclude_modules`,
@@ -30,7 +29,7 @@ public sealed interface TargetModules {
   }
 
   /// Layers whose whole path matches.
-  record Regex(Pattern pattern) implements TargetModules {}
+  record Regex(NamePattern pattern) implements TargetModules {}
 
   /// Layers of `included` that `excluded` does not match.
   record Except(TargetModules included, TargetModules excluded) implements TargetModules {}
@@ -41,7 +40,8 @@ public sealed interface TargetModules {
   /// @param patterns PEFT's `layers_pattern`: names (or regular expressions) of the list that the
   ///   number is an index of, such as `layers`; empty takes the first number in the path
   record Layers(List<Integer> indices, List<String> patterns) {
-    private static final Pattern FIRST_NUMBER = Pattern.compile(".*?\\.[^.]*\\.(\\d+)\\.");
+    private static final NamePattern FIRST_NUMBER =
+        NamePattern.compile(".*?\\.[^.]*\\.(?<idx>\\d+)\\.", "layers_pattern");
 
     public Layers {
       indices = List.copyOf(indices);
@@ -49,17 +49,18 @@ public sealed interface TargetModules {
     }
 
     boolean contains(String path) {
-      List<Pattern> tried =
+      List<NamePattern> tried =
           patterns.isEmpty()
               ? List.of(FIRST_NUMBER)
               : patterns.stream()
-                  .map(p -> compile("layers_pattern", "(?:^|.*?\\.)" + p + "\\.(?<idx>\\d+)\\."))
+                  .map(p ->
+                      NamePattern.compile(
+                          "(?:^|.*?\\.)" + p + "\\.(?<idx>\\d+)\\.", "layers_pattern"))
                   .toList();
-      for (Pattern pattern : tried) {
-        Matcher matcher = pattern.matcher(path);
-        if (matcher.lookingAt()) {
-          String number = patterns.isEmpty() ? matcher.group(1) : matcher.group("idx");
-          return indices.contains(Integer.valueOf(number));
+      for (NamePattern pattern : tried) {
+        @Nullable MatchResult match = pattern.lookingAt(path);
+        if (match != null) {
+          return indices.contains(Integer.valueOf(match.group("idx")));
         }
       }
       return false;
@@ -93,17 +94,7 @@ public sealed interface TargetModules {
 
   /// @throws UserException if the expression is not valid
   static TargetModules regex(String expression) {
-    return new Regex(compile("target_modules", expression));
-  }
-
-  private static Pattern compile(String key, String expression) {
-    try {
-      return Pattern.compile(expression);
-    } catch (PatternSyntaxException e) {
-      throw new UserException(
-          "%s '%s' is not a regular expression: %s.".formatted(key, expression, e.getDescription()),
-          e);
-    }
+    return new Regex(NamePattern.compile(expression, "target_modules"));
   }
 
   /// Whether a linear layer of the blocks is meant.
@@ -111,7 +102,7 @@ public sealed interface TargetModules {
     return switch (this) {
       case AllLinear all -> true;
       case Names some -> some.names().contains(path) || matchesTail(some, path);
-      case Regex regex -> regex.pattern().matcher(path).matches();
+      case Regex regex -> regex.pattern().matches(path);
       case Except(TargetModules included, TargetModules excluded) ->
           !excluded.matches(path) && included.matches(path);
     };
@@ -191,7 +182,7 @@ public sealed interface TargetModules {
                       + (layers.patterns().isEmpty() ? "layers" : layers.patterns())
                       + " "
                       + layers.indices());
-      case Regex regex -> regex.pattern().pattern();
+      case Regex regex -> regex.pattern().pattern().pattern();
       case Except(TargetModules included, TargetModules excluded) ->
           included.text() + " except " + excluded.text();
     };

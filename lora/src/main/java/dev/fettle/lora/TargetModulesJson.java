@@ -30,7 +30,8 @@ final class TargetModulesJson {
     json.putNull("layers_to_transform");
     json.putNull("layers_pattern");
     switch (targets) {
-      case TargetModules.Regex regex -> json.put("target_modules", regex.pattern().pattern());
+      case TargetModules.Regex regex ->
+          json.put("target_modules", regex.pattern().pattern().pattern());
       case TargetModules.Names(List<String> names, TargetModules.@Nullable Layers layers) -> {
         putStrings(json, "target_modules", names);
         if (layers != null) {
@@ -49,7 +50,8 @@ final class TargetModulesJson {
       case TargetModules.Except(TargetModules included, TargetModules excluded) -> {
         write(json, included, selected);
         switch (excluded) {
-          case TargetModules.Regex regex -> json.put("exclude_modules", regex.pattern().pattern());
+          case TargetModules.Regex regex ->
+              json.put("exclude_modules", regex.pattern().pattern().pattern());
           case TargetModules.Names names -> putStrings(json, "exclude_modules", names.names());
           case TargetModules.AllLinear all -> throw unwritable(excluded);
           case TargetModules.Except except -> throw unwritable(excluded);

@@ -21,6 +21,9 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param config `tokenizer_config.json`, or `special_tokens_map.json`, or an empty object
 record TokenizerFiles(
     Map<String, Integer> vocabulary, BitSet printing, BitSet bytes, ObjectNode config) {
+  /// The largest published vocabularies have a sixtieth of it.
+  private static final int MOST_TOKENS = 1 << 24;
+
   private static final Pattern BYTE_TOKEN = Pattern.compile("<0x[0-9A-F]{2}>");
 
   /// @param tokenizer `tokenizer.json`
@@ -30,14 +33,17 @@ record TokenizerFiles(
     Map<String, Integer> vocabulary = new HashMap<>();
     JsonNode vocab = tokenizer.path("model").path("vocab");
     if (vocab.isObject()) {
-      vocab.propertyStream().forEach(e -> vocabulary.put(e.getKey(), e.getValue().asInt()));
+      vocab
+          .propertyStream()
+          .forEach(e -> vocabulary.put(e.getKey(), id(e.getValue(), e.getKey(), source)));
     } else { // Unigram: [[piece, score], ...]
       for (int id = 0; id < vocab.size(); id++) {
-        vocabulary.put(vocab.get(id).path(0).asString(), id);
+        vocabulary.put(vocab.get(id).path(0).asString(""), id);
       }
     }
     for (JsonNode added : tokenizer.path("added_tokens")) {
-      vocabulary.put(added.path("content").asString(), added.path("id").asInt());
+      String content = added.path("content").asString("");
+      vocabulary.put(content, id(added.path("id"), content, source));
     }
     if (vocabulary.isEmpty()) {
       throw new UserException(
@@ -47,7 +53,7 @@ record TokenizerFiles(
     vocabulary.values().forEach(printing::set);
     for (JsonNode added : tokenizer.path("added_tokens")) {
       if (added.path("special").asBoolean(false)) {
-        printing.clear(added.path("id").asInt());
+        printing.clear(added.path("id").asInt(0));
       }
     }
     BitSet bytes = new BitSet();
@@ -55,6 +61,19 @@ record TokenizerFiles(
       vocabulary.forEach((token, id) -> bytes.set(id, BYTE_TOKEN.matcher(token).matches()));
     }
     return new TokenizerFiles(vocabulary, printing, bytes, config);
+  }
+
+  /// The id of a token, small enough to be the index of something.
+  private static int id(JsonNode node, String token, String source) {
+    if (!node.isIntegralNumber()
+        || !node.canConvertToInt()
+        || node.asInt() < 0
+        || node.asInt() >= MOST_TOKENS) {
+      throw new UserException(
+          "Token '%s' in %s has the id %s; expected a whole number from 0 to %d."
+              .formatted(token, source, node, MOST_TOKENS - 1));
+    }
+    return node.asInt();
   }
 
   /// `tokenizer_config.json`, or `special_tokens_map.json`, or an empty object.

@@ -1,12 +1,12 @@
 package dev.fettle.quantize.compressedtensors;
 
+import dev.fettle.checkpoint.NamePattern;
 import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.UserException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -63,7 +63,9 @@ public record CompressedTensorsConfig(List<Group> groups, List<String> ignore) {
 
   private static boolean names(String target, String module) {
     if (target.startsWith("re:")) {
-      return Pattern.compile(target.substring(3)).matcher(module).lookingAt();
+      return NamePattern.compile(target.substring(3), "A name in quantization_config")
+              .lookingAt(module)
+          != null;
     }
     return target.equals("Linear") || target.equals(module);
   }
