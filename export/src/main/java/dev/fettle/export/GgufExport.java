@@ -127,6 +127,7 @@ public final class GgufExport {
             "Tensor '%s' in %s has shape %s, but the configuration demands %s."
                 .formatted(tensor.name(), path, found, tensor.shape()));
       }
+      refuseOtherDtypes(source.info(tensor.name()));
     }
     for (String name : source.infos().keySet()) {
       boolean tiedHead = name.equals(Architecture.OUTPUT_HEAD) && config.tieWordEmbeddings();
@@ -137,6 +138,16 @@ public final class GgufExport {
       }
     }
     return demanded;
+  }
+
+  private void refuseOtherDtypes(TensorInfo tensor) {
+    switch (tensor.dtype()) {
+      case F32, F16, BF16 -> {}
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          throw new UserException(
+              "Tensor '%s' in %s has dtype %s; expected F32, F16 or BF16."
+                  .formatted(tensor.name(), path, tensor.dtype()));
+    }
   }
 
   private ConvertedTensor write(
