@@ -67,6 +67,13 @@ def add_adapters(bench):
     plain = adapter("PEFT LoRA", "--lora-r", "4", "--lora-alpha", "8")
     adapter("PEFT rsLoRA on q and v", "--lora-r", "4", "--use-rslora", "--target-modules", "q_proj,v_proj")
     adapter("PEFT LoRA, qwen2", "--lora-r", "4", model=bench.qwen2)
+    adapter("PEFT DoRA", "--lora-r", "4", "--use-dora")
+    adapter("PEFT DoRA on embedding and head", "--lora-r", "4", "--use-dora", "--target-modules", "embed_tokens,q_proj,lm_head")
+    adapter("PEFT LoRA and whole modules", "--lora-r", "4", "--modules-to-save", "lm_head,norm")
+    adapter("PEFT LoRA and token rows", "--lora-r", "4", "--trainable-token-indices", "3,17")
+    adapter(
+        "PEFT LoRA with biases, qwen2", "--lora-r", "4", "--target-modules", "q_proj,v_proj", "--bias", "all", "--lora-bias",
+        model=bench.qwen2)
     if plain:
         for dtype in ("float32", "bfloat16"):
             bench.add(

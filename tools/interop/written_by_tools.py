@@ -67,4 +67,8 @@ def add_adapters(bench):
     adapter(
         "LoRA with patterns of ranks and alphas", r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"],
         rank_pattern={"down_proj": 2}, alpha_pattern={"layers.0.self_attn.q_proj": 16})
+    adapter("DoRA", r=4, use_dora=True, target_modules="all-linear")
+    adapter("DoRA on embedding and head", r=4, use_dora=True, target_modules=["embed_tokens", "q_proj", "lm_head"])
+    adapter("LoRA and whole modules", r=4, target_modules=["q_proj"], modules_to_save=["lm_head", "norm"])
+    adapter("LoRA and token rows", r=4, target_modules=["q_proj"], trainable_token_indices=[3, 17])
     adapter("LoRA with a regular expression", r=4, target_modules=r".*layers\.[01]\..*(up|down)_proj")

@@ -214,6 +214,13 @@ class VerbsTest {
         "finetune --model MODEL --data TEXT --output OUT --lora-r 0 | 1 or more",
         "finetune --model MODEL --data TEXT --output OUT --lora-r 500 --max-steps 1 | 500",
         "finetune --model MODEL --data TEXT --output OUT --target-modules w_proj --max-steps 1 | w_proj",
+        "finetune --model MODEL --data TEXT --output OUT --rank-pattern q_proj | expected NAME=NUMBER",
+        "finetune --model MODEL --data TEXT --output OUT --alpha-pattern q_proj=x | has 'q_proj=x'; expected NAME=NUMBER",
+        "finetune --model MODEL --data TEXT --output OUT --bias some | expected none, all, lora_only",
+        "finetune --model MODEL --data TEXT --output OUT --init-lora-weights pissa | expected true, false or gaussian",
+        "finetune --model MODEL --data TEXT --output OUT --modules-to-save router | names 'router'",
+        "finetune --model MODEL --data TEXT --output OUT --trainable-token-indices 512 | token ids are 0 to 511",
+        "finetune --model MODEL --data TEXT --output OUT --use-dora --lora-bias | lora_bias does not go with use_dora",
         "finetune --model MODEL --data NOWHERE --output OUT | NOWHERE",
         "finetune --model MODEL --data TEXT --output OUT --resume --max-steps 1 | resume",
         "merge --model MODEL --adapter MODEL --output OUT | adapter"

@@ -91,8 +91,8 @@ public final class LoraAdapter implements AutoCloseable {
     boolean tied = model.config().tieWordEmbeddings();
     try (Scope temporary = Scope.open()) {
       Tensor value = Tensors.copyOf(folder.tensor(key)).to(model.computeDtype());
-      Tensor now = model.tensors().frozen(name);
-      if (value.segment().mismatch(now.segment()) == -1) {
+      if (!model.tensors().isPacked(name)
+          && value.segment().mismatch(model.tensors().frozen(name).segment()) == -1) {
         return;
       }
       scope.adopt(value);

@@ -135,7 +135,7 @@ class FreshAdapterTest {
       value = {
         "{'modules_to_save': ['head']} | base-nf4 | ",
         "{'modules_to_save': ['router']} | base-untied | names 'router', which this model does not have",
-        "{'modules_to_save': ['(']} | base-untied | modules_to_save names '(', which",
+        "{'modules_to_save': ['(']} | base-untied | modules_to_save '(^|.*\\.)(($|\\..*)' is not a regular expression",
         "{'modules_to_save': ['v_proj']} | base-nf4 | v_proj.weight' is stored quantized, so it cannot be trained as a whole",
         "{'modules_to_save': ['self_attn']} | base-untied | leaves no layer of target_modules 'q_proj'",
         "{'trainable_token_indices': [80]} | base-untied | holds 80; this model's token ids are 0 to 79",

@@ -89,6 +89,14 @@ class TargetModulesTest {
         .hasMessageContaining(why);
   }
 
+  /// Twelve repetitions one after the other would take 10^9 attempts.
+  @Test
+  void expressionsThatTakeForeverAreRefused() {
+    assertThatThrownBy(() -> TargetModules.regex("(.*)".repeat(12) + "!").select(LINEARS))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("takes too long");
+  }
+
   /// Expected: what PEFT 0.21's check_target_module_exists selects of the same paths.
   @ParameterizedTest
   @CsvSource(

@@ -7,6 +7,7 @@ import dev.fettle.engine.Tensors;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import java.util.List;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -73,28 +74,34 @@ public final class ModelTensors {
     }
   }
 
-  /// Puts a trained tensor in the place of a frozen one of the same shape.
+  /// Whether a weight is stored quantized, so that [#frozen] refuses it.
+  public boolean isPacked(String name) {
+    return !isNorm(name)
+        && !name.endsWith(BIAS)
+        && !(weight(name) instanceof Weight.Dense)
+        && !(weight(name) instanceof Weight.Trained);
+  }
+
+  /// Puts a trained tensor in the place of one of the same shape, which may be packed.
   ///
   /// @param name as for [#frozen]
-  /// @return puts the frozen one back
-  /// @throws UserException if it is packed
+  /// @return puts the former one back
   public Runnable train(String name, Parameter parameter) {
-    Tensor before = frozen(name);
-    if (!before.shape().equals(parameter.value().shape())) {
-      throw new IllegalArgumentException(
-          name + " is " + before.shape() + ", not " + parameter.value().shape());
-    }
     if (isNorm(name)) {
-      norm(name).gain(new RmsNorm.Gain.Trained(parameter));
-      return () -> norm(name).gain(new RmsNorm.Gain.Frozen(before));
+      RmsNorm norm = norm(name);
+      RmsNorm.Gain before = norm.gain();
+      norm.gain(new RmsNorm.Gain.Trained(parameter));
+      return () -> norm.gain(before);
     }
     if (name.endsWith(BIAS)) {
       Linear linear = linear(name, BIAS);
+      Linear.Bias before = Objects.requireNonNull(linear.bias(), name);
       linear.bias(new Linear.Bias.Trained(parameter));
-      return () -> linear.bias(new Linear.Bias.Frozen(before));
+      return () -> linear.bias(before);
     }
+    Weight before = weight(name);
     weight(name, new Weight.Trained(parameter));
-    return () -> weight(name, new Weight.Dense(before));
+    return () -> weight(name, before);
   }
 
   /// Puts another frozen weight in the place of the embedding's, the head's or a projection's.
