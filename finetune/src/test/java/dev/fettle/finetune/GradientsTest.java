@@ -11,6 +11,7 @@ import dev.fettle.model.CausalLm;
 import dev.fettle.model.LoadOptions;
 import dev.fettle.model.Parameter;
 import dev.fettle.quantize.Scheme;
+import dev.fettle.tensor.DType;
 import java.nio.file.Path;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -32,16 +33,28 @@ class GradientsTest {
   private static final double INTEGERS_LOSS = 1e-4;
 
   @ParameterizedTest(name = "{0} base, recomputation {1}")
-  @CsvSource({"float,false", "float,true", "nf4,false", "nf4,true", "int8,false", "int8,true"})
+  @CsvSource({
+    "float,false",
+    "float,true",
+    "nf4,false",
+    "nf4,true",
+    "int8,false",
+    "int8,true",
+    "gptq,false",
+    "gptq,true"
+  })
   void equalAutograd(String base, boolean recompute) {
     Path shared = Golden.stories260K();
-    Path folder = base.equals("nf4") ? Golden.path("base-nf4") : shared;
+    boolean stored = base.equals("nf4") || base.equals("gptq");
+    Path folder = stored ? Golden.path("base-" + base) : shared;
     boolean integers = base.equals("int8");
     LoadOptions options =
-        LoadOptions.defaults().withQuantizeOnLoad(integers ? new Scheme.LlmInt8() : null);
+        LoadOptions.defaults()
+            .withComputeDtype(DType.F32)
+            .withQuantizeOnLoad(integers ? new Scheme.LlmInt8() : null);
     try (CausalLm model = CausalLm.load(folder, options);
-        AdapterFolder stored = AdapterFolder.open(Golden.path("lora-init"));
-        LoraAdapter adapter = LoraAdapter.attach(model, stored);
+        AdapterFolder start = AdapterFolder.open(Golden.path("lora-init"));
+        LoraAdapter adapter = LoraAdapter.attach(model, start);
         FlatParameters parameters = new FlatParameters(adapter.parameters(), model.computeDtype());
         TensorSource golden = Golden.open("gradients-" + base + ".safetensors");
         Scope scope = Scope.open()) {

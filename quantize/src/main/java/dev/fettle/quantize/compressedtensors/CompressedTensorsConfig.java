@@ -1,6 +1,5 @@
 package dev.fettle.quantize.compressedtensors;
 
-import dev.fettle.checkpoint.NamePattern;
 import dev.fettle.quantize.ActivationQuantization;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.UserException;
@@ -18,7 +17,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// `quant_args.py`. Its readers reject unknown keys, so what they have no word for (unsigned and
 /// restricted integers, which compute the same) stands under `fettle` in `config.json`.
 ///
-/// @param groups in order; the first whose targets name a module counts
+/// @param groups in order
 /// @param ignore modules that are not quantized
 public record CompressedTensorsConfig(List<Group> groups, List<String> ignore) {
   static final String METHOD = "compressed-tensors";
@@ -44,30 +43,24 @@ public record CompressedTensorsConfig(List<Group> groups, List<String> ignore) {
     ignore = List.copyOf(ignore);
   }
 
-  /// The group of a linear layer, or null if it is not quantized.
+  /// The group of a linear layer, or null if it is not quantized. A name counts before a pattern,
+  /// patterns in the order of their text, and both before a class.
   @Nullable Group groupOf(String module) {
-    if (ignore.stream().anyMatch(target -> names(target, module))) {
+    if (ignore.stream().anyMatch(target -> Targets.matches(target, module))) {
       return null;
     }
-    for (boolean exact : new boolean[] {true, false}) {
-      for (Group group : groups) {
-        for (String target : group.targets()) {
-          if (target.equals("Linear") != exact && names(target, module)) {
-            return group;
-          }
+    Group found = null;
+    String best = null;
+    for (Group group : groups) {
+      for (String target : group.targets()) {
+        boolean better = best == null || Targets.PRECEDENCE.compare(target, best) < 0;
+        if (better && Targets.matches(target, module)) {
+          found = group;
+          best = target;
         }
       }
     }
-    return null;
-  }
-
-  private static boolean names(String target, String module) {
-    if (target.startsWith("re:")) {
-      return NamePattern.compile(target.substring(3), "A name in quantization_config")
-              .lookingAt(module)
-          != null;
-    }
-    return target.equals("Linear") || target.equals(module);
+    return found;
   }
 
   // ---------------------------------------------------------------------------------------- write
@@ -129,12 +122,15 @@ public record CompressedTensorsConfig(List<Group> groups, List<String> ignore) {
   /// @throws UserException if a group is malformed or of a kind that is not supported
   static CompressedTensorsConfig parse(ObjectNode configJson, String source) {
     JsonNode config = configJson.path("quantization_config");
+    SupportedLayouts.check(config, source);
     List<Group> groups = new ArrayList<>();
     for (Map.Entry<String, JsonNode> entry : config.path("config_groups").properties()) {
       groups.add(group(entry.getKey(), entry.getValue(), configJson, source));
     }
     List<String> ignore = new ArrayList<>();
     config.path("ignore").forEach(node -> ignore.add(node.asString("")));
+    groups.forEach(group -> Targets.check(group.targets(), source));
+    Targets.check(ignore, source);
     return new CompressedTensorsConfig(groups, ignore);
   }
 

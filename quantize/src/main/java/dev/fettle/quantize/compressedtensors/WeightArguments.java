@@ -109,7 +109,7 @@ final class WeightArguments {
     }
     int bits = json.path("num_bits").asInt(8);
     boolean symmetric = json.path("symmetric").asBoolean(true);
-    String type = json.path("type").asString("int");
+    String type = json.path("type").asString("int").toLowerCase(Locale.ROOT);
     String strategy = strategy(json);
     if (type.equals("int")) {
       return affine(bits, symmetric, granularity(json, strategy, where), where);
@@ -131,8 +131,14 @@ final class WeightArguments {
   }
 
   static ActivationQuantization activations(JsonNode json, String where) {
-    if (!json.path("type").asString("int").equals("int")) {
+    if (!json.path("type").asString("int").equalsIgnoreCase("int")) {
       throw new UserException(where + " is not of integers; only 8-bit integers are supported.");
+    }
+    boolean dynamic = json.path("dynamic").asBoolean(!json.path("dynamic").asString("").isEmpty());
+    if (dynamic != strategy(json).equals("token")) {
+      throw new UserException(
+          where
+              + " is neither found for each token while computing (strategy token, dynamic) nor fixed for the layer (strategy tensor, not dynamic); other ways are not supported.");
     }
     return new ActivationQuantization(
         affine(
@@ -153,7 +159,7 @@ final class WeightArguments {
 
   /// compressed-tensors infers it from the group size where it is not given.
   private static String strategy(JsonNode json) {
-    String strategy = json.path("strategy").asString("");
+    String strategy = json.path("strategy").asString("").toLowerCase(Locale.ROOT);
     if (!strategy.isEmpty()) {
       return strategy;
     }
@@ -169,8 +175,11 @@ final class WeightArguments {
       case "group" -> new Granularity.PerGroup(positive(json.path("group_size"), where));
       case "block" -> {
         JsonNode structure = json.path("block_structure");
-        yield new Granularity.PerBlock(
-            positive(structure.path(0), where), positive(structure.path(1), where));
+        String[] text = structure.asString("").split("x"); // as older versions wrote it
+        yield text.length == 2
+            ? new Granularity.PerBlock(positive(text[0], where), positive(text[1], where))
+            : new Granularity.PerBlock(
+                positive(structure.path(0), where), positive(structure.path(1), where));
       }
       default ->
           throw new UserException(where + " has the strategy " + strategy + ", which is unknown.");
@@ -178,10 +187,13 @@ final class WeightArguments {
   }
 
   private static int positive(JsonNode json, String where) {
-    int value = json.asInt(0);
-    if (value < 1) {
-      throw new UserException(where + " has a group or block size of " + json + ".");
+    return positive(String.valueOf(json.asInt(0)), where);
+  }
+
+  private static int positive(String text, String where) {
+    if (!text.matches("[1-9][0-9]{0,8}")) {
+      throw new UserException(where + " has a group or block size of " + text + ".");
     }
-    return value;
+    return Integer.parseInt(text);
   }
 }

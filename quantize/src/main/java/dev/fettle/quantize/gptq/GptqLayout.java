@@ -169,7 +169,7 @@ public final class GptqLayout {
     config.put("damp_percent", 0.01).put("lm_head", false).put("pack_dtype", "int32");
     if (!skipped.isEmpty()) {
       ObjectNode dynamic = config.putObject("dynamic");
-      skipped.forEach(module -> dynamic.putObject("-:^" + module.replace(".", "\\\\.") + "$"));
+      skipped.forEach(module -> dynamic.putObject("-:^" + module.replace(".", "\\.") + "$"));
       if (quantized != null) {
         ArrayNode names = config.putArray("modules_in_block_to_quantize").addArray();
         quantized.forEach(names::add);

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.quantize.compressedtensors;
+
+import org.jspecify.annotations.NullMarked;
