@@ -10,8 +10,22 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/// Into which files a model goes.
+/// Which model goes into which files.
 final class ConversionArguments {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "MODEL",
+      description = "Model folder of any layout, or a GGUF file.")
+  Path model = Path.of("");
+
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "PATH",
+      description = "Folder or GGUF file to make; must not exist.")
+  Path output = Path.of("");
+
   @Option(
       names = "--format",
       paramLabel = "FORMAT",
@@ -51,7 +65,7 @@ final class ConversionArguments {
   boolean weightsOnly;
 
   /// @throws UserException if options contradict each other
-  ExportFormat format(Path output) {
+  ExportFormat format() {
     if (format != null) {
       return ExportFormat.parse(format);
     }

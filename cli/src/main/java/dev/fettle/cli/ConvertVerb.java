@@ -6,7 +6,6 @@ import dev.fettle.export.ExportFormat;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /// `fettle convert`: a model from one tool's files into another's.
 @Command(
@@ -20,20 +19,6 @@ import picocli.CommandLine.Option;
     },
     footer = "  fettle convert --model MODEL-gptq --format compressed-tensors --output MODEL-w4a16")
 final class ConvertVerb extends Verb {
-  @Option(
-      names = "--model",
-      required = true,
-      paramLabel = "MODEL",
-      description = "Model folder of any layout, or a GGUF file.")
-  Path model = Path.of("");
-
-  @Option(
-      names = "--output",
-      required = true,
-      paramLabel = "PATH",
-      description = "Folder or GGUF file to make; must not exist.")
-  Path output = Path.of("");
-
   @Mixin ConversionArguments target = new ConversionArguments();
 
   ConvertVerb(Console console) {
@@ -42,22 +27,24 @@ final class ConvertVerb extends Verb {
 
   @Override
   Answer run(Console console) {
-    ExportFormat format = target.format(output);
+    ExportFormat format = target.format();
     if (format.isAdapter()) {
       throw usage("--format " + format.text() + " is for adapters: use 'fettle export --adapter'");
     }
-    return Answer.of(ConversionAnswer.json(convert(console, model, output, target, format)));
+    return Answer.of(ConversionAnswer.json(convert(console, target.model, target, format)));
   }
 
   /// Converts and prints what was done.
+  ///
+  /// @param model instead of the one that the arguments name
   static ConversionReport convert(
-      Console console, Path model, Path output, ConversionArguments target, ExportFormat format) {
+      Console console, Path model, ConversionArguments target, ExportFormat format) {
     ConversionReport report;
     try (ProgressLine progress = new ProgressLine(console, "writing tensor", 0)) {
       report =
           Conversion.run(
               model,
-              output,
+              target.output,
               target.options(format),
               (tensor, type, done, count) -> {
                 console.stop().check();

@@ -15,7 +15,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/// `fettle export`: a model, or an adapter, as the files of another tool.
+/// `fettle export`: a target.model, or an adapter, as the files of another tool.
 @Command(
     name = "export",
     header = "Write a model, with or without its adapter, for another tool.",
@@ -27,24 +27,10 @@ import picocli.CommandLine.Option;
     footer = "  fettle export --model MODEL --adapter ADAPTER --outtype q4_k_m --output MODEL.gguf")
 final class ExportVerb extends Verb {
   @Option(
-      names = "--model",
-      required = true,
-      paramLabel = "MODEL",
-      description = "Model folder of any layout, or a GGUF file.")
-  Path model = Path.of("");
-
-  @Option(
       names = "--adapter",
       paramLabel = "ADAPTER",
       description = "PEFT adapter folder or GGUF adapter, trained on this model.")
   @Nullable Path adapter;
-
-  @Option(
-      names = "--output",
-      required = true,
-      paramLabel = "PATH",
-      description = "Folder or GGUF file to make; must not exist.")
-  Path output = Path.of("");
 
   @Mixin ConversionArguments target = new ConversionArguments();
 
@@ -54,7 +40,7 @@ final class ExportVerb extends Verb {
 
   @Override
   Answer run(Console console) {
-    ExportFormat format = target.format(output);
+    ExportFormat format = target.format();
     if (format.isAdapter()) {
       if (adapter == null) {
         throw usage("--format " + format.text() + " writes an adapter; give --adapter");
@@ -64,13 +50,13 @@ final class ExportVerb extends Verb {
     target.options(format); // before the work
     if (adapter == null) {
       return Answer.of(
-          ConversionAnswer.json(ConvertVerb.convert(console, model, output, target, format)));
+          ConversionAnswer.json(ConvertVerb.convert(console, target.model, target, format)));
     }
-    Path work = AtomicFolder.temporary(output);
+    Path work = AtomicFolder.temporary(target.output);
     try {
       Path merged = work.resolve("merged");
       merge(console, adapter, merged);
-      ConversionReport report = ConvertVerb.convert(console, merged, output, target, format);
+      ConversionReport report = ConvertVerb.convert(console, merged, target, format);
       return Answer.of(ConversionAnswer.json(report).put("adapter", adapter.toString()));
     } finally {
       AtomicFolder.delete(work);
@@ -80,7 +66,7 @@ final class ExportVerb extends Verb {
   private void merge(Console console, Path lora, Path merged) {
     try (ProgressLine progress = new ProgressLine(console, "merging tensor", 0)) {
       Merge.run(
-          model,
+          target.model,
           lora,
           merged,
           null,
@@ -93,23 +79,24 @@ final class ExportVerb extends Verb {
   }
 
   private Answer adapter(Console console, Path lora, ExportFormat format) {
-    if (Files.exists(output)) {
-      throw new UserException("Output " + output + " already exists; name another or remove it.");
+    if (Files.exists(target.output)) {
+      throw new UserException(
+          "Output " + target.output + " already exists; name another or remove it.");
     }
-    try (Checkpoint base = Checkpoint.open(model)) {
+    try (Checkpoint base = Checkpoint.open(target.model)) {
       if (format == ExportFormat.GGUF_LORA) {
         GgufAdapter.write(
-            lora, base, output, (tensor, type, done, count) -> console.stop().check());
+            lora, base, target.output, (tensor, type, done, count) -> console.stop().check());
       } else {
-        GgufAdapter.toPeft(lora, base, output);
+        GgufAdapter.toPeft(lora, base, target.output);
       }
     }
-    console.out().println("wrote the adapter -> " + output);
+    console.out().println("wrote the adapter -> " + target.output);
     return Answer.of(
         Json.object()
-            .put("model", model.toString())
+            .put("model", target.model.toString())
             .put("adapter", lora.toString())
-            .put("output", output.toString())
+            .put("output", target.output.toString())
             .put("format", format.text()));
   }
 }

@@ -1,18 +1,14 @@
 package dev.fettle.lora;
 
 import dev.fettle.checkpoint.Architecture;
-import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
-import dev.fettle.quantize.QuantizedWeights;
-import dev.fettle.tensor.Casts;
+import dev.fettle.quantize.UnpackedCheckpoint;
 import dev.fettle.tensor.DType;
-import dev.fettle.tensor.HostTensor;
-import dev.fettle.tensor.Shape;
-import java.lang.foreign.MemorySegment;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,18 +23,14 @@ import tools.jackson.databind.node.ObjectNode;
 /// in the same power of two or a lower one; elsewhere the last bits that `W'` could not hold are
 /// lost.
 public final class Merge {
-  private final Checkpoint base;
+  private final UnpackedCheckpoint base;
   private final AdapterUpdate update;
-  private final @Nullable DType dtype;
   private final boolean unmerge;
-  private final QuantizedWeights packed;
 
-  private Merge(Checkpoint base, AdapterFolder adapter, @Nullable DType dtype, boolean unmerge) {
+  private Merge(UnpackedCheckpoint base, AdapterFolder adapter, boolean unmerge) {
     this.base = base;
-    this.update = AdapterUpdate.of(adapter, Architecture.of(base.config()));
-    this.dtype = dtype;
+    this.update = AdapterUpdate.of(adapter, Architecture.of(base.stored().config()));
     this.unmerge = unmerge;
-    this.packed = QuantizedWeights.of(base);
   }
 
   /// @param model folder of the base; quantized weights are dequantized
@@ -55,9 +47,9 @@ public final class Merge {
       @Nullable DType dtype,
       boolean unmerge,
       MergeListener onTensor) {
-    try (Checkpoint base = Checkpoint.open(model);
+    try (UnpackedCheckpoint base = UnpackedCheckpoint.open(model, dtype);
         AdapterFolder lora = AdapterFolder.open(adapter)) {
-      return new Merge(base, lora, dtype, unmerge).write(output, onTensor);
+      return new Merge(base, lora, unmerge).write(output, onTensor);
     }
   }
 
@@ -73,17 +65,12 @@ public final class Merge {
 
   private MergeReport write(Path output, MergeListener onTensor) {
     ObjectNode config = base.configJson();
-    config.remove("quantization_config");
-    config.remove("fettle");
     List<TensorInfo> plan = plan();
-    if (dtype != null) {
-      config.put(config.has("dtype") ? "dtype" : "torch_dtype", dtype.torchName());
-    }
     if (update.unties()) {
       config.put("tie_word_embeddings", false);
     }
     try (CheckpointWriter writer =
-        CheckpointWriter.create(output, config, plan, base.companions())) {
+        CheckpointWriter.create(output, config, plan, base.stored().companions())) {
       int merged = 0;
       for (int i = 0; i < plan.size(); i++) {
         TensorInfo info = plan.get(i);
@@ -99,7 +86,7 @@ public final class Merge {
   /// The tensors of the unquantized checkpoint, in the dtype they will have.
   private List<TensorInfo> plan() {
     List<TensorInfo> plan = new ArrayList<>();
-    for (TensorInfo expected : Architecture.of(base.config()).tensors()) {
+    for (TensorInfo expected : Architecture.of(base.stored().config()).tensors()) {
       plan.add(planned(expected.name(), expected));
     }
     if (update.unties()) {
@@ -109,11 +96,7 @@ public final class Merge {
   }
 
   private TensorInfo planned(String name, TensorInfo of) {
-    DType stored =
-        packed.isQuantized(of.name())
-            ? packed.read(of.name(), of.shape()).originalDtype()
-            : base.tensor(of.name()).dtype();
-    return new TensorInfo(name, dtype == null ? stored : dtype, of.shape());
+    return new TensorInfo(name, base.info(of.name()).dtype(), of.shape());
   }
 
   /// The base's tensor behind one of the merged model.
@@ -125,32 +108,20 @@ public final class Merge {
   private boolean writeTensor(CheckpointWriter writer, TensorInfo info) {
     String source = source(info.name());
     boolean changed = update.changes(info.name());
-    if (!changed && !packed.isQuantized(source) && base.tensor(source).dtype() == info.dtype()) {
-      writer.write(info.name(), base.tensor(source));
-      return false;
-    }
-    try (Scope scope = Scope.open()) {
-      Tensor wide = floats(source, info.shape()).to(DType.F64);
-      if (changed && unmerge) {
+    try (Scope scope = Scope.open();
+        Arena arena = Arena.ofShared()) {
+      if (!changed) {
+        writer.write(info.name(), base.tensor(source, arena));
+        return false;
+      }
+      Tensor wide = Tensors.copyOf(base.tensor(source, DType.F32, arena)).to(DType.F64);
+      if (unmerge) {
         update.remove(info.name(), wide);
-      } else if (changed) {
+      } else {
         update.apply(info.name(), wide);
       }
       writer.write(info.name(), wide.to(info.dtype()).hostView());
-      return changed;
+      return true;
     }
-  }
-
-  /// The stored weight as float32.
-  private Tensor floats(String name, Shape shape) {
-    Tensor floats = Tensors.empty(DType.F32, shape.toArray());
-    MemorySegment target = floats.segment();
-    if (packed.isQuantized(name)) {
-      packed.read(name, shape).dequantize(DType.F32, target);
-    } else {
-      HostTensor stored = base.tensor(name);
-      Casts.toFloat(stored, target);
-    }
-    return floats;
   }
 }

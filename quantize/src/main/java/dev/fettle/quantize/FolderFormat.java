@@ -129,8 +129,8 @@ public enum FolderFormat {
       case Scheme.Nvfp4 nvfp4 -> COMPRESSED_TENSORS;
       case Scheme.Ggml ggml ->
           throw new UserException(
-              "Scheme %s belongs to GGUF files; a model folder holds integer schemes such as int4:sym:group=32, or nf4, fp4, fp8_e4m3, mxfp4, nvfp4, llm.int8."
-                  .formatted(ggml));
+              "Scheme %s belongs to GGUF files, which 'fettle export --outtype %s' writes; a model folder holds integer schemes such as int4:sym:group=32, or nf4, fp4, fp8_e4m3, mxfp4, nvfp4, llm.int8."
+                  .formatted(ggml, ggml));
       case Scheme.Cast cast -> throw new IllegalArgumentException(cast.toString());
     };
   }
