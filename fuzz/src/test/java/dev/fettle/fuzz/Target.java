@@ -9,6 +9,7 @@ import dev.fettle.checkpoint.SafetensorsFile;
 import dev.fettle.checkpoint.TensorSource;
 import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
 import dev.fettle.lora.AdapterFolder;
+import dev.fettle.lora.AdapterPlan;
 import dev.fettle.quantize.QuantizedWeights;
 import dev.fettle.quantize.ggml.Imatrix;
 import dev.fettle.tensor.DType;
@@ -129,6 +130,21 @@ enum Target {
         for (String module : adapter.config().targetModules().select(Samples.MODULES)) {
           adapter.config().rankOf(module);
         }
+      }
+    }
+  },
+  /// A LoRA adapter as GGUF
+  GGUF_ADAPTER {
+    @Override
+    void open(byte[] data, Sandbox sandbox) {
+      ModelConfig config = ModelConfig.parse(Json.parse(Samples.CONFIG, "sample"), "sample");
+      try (AdapterFolder adapter = AdapterFolder.open(sandbox.put("adapter.gguf", data))) {
+        AdapterPlan plan = adapter.plan(Architecture.of(config));
+        plan.lowRanks()
+            .forEach(part -> {
+              adapter.tensor(part.a());
+              adapter.tensor(part.b());
+            });
       }
     }
   },
