@@ -44,10 +44,11 @@ final class FettleNumbers {
 
   private void write(ObjectNode job) throws IOException {
     String name = job.get("name").asString();
-    try (Arena arena = Arena.ofConfined()) {
+    Path model = Path.of(job.get("model").asString());
+    try (Arena arena = Arena.ofConfined();
+        UnpackedCheckpoint checkpoint = UnpackedCheckpoint.open(model)) {
       LinkedHashMap<String, HostTensor> tensors = new LinkedHashMap<>();
-      Path model = Path.of(job.get("model").asString());
-      weights(model, arena, tensors);
+      weights(checkpoint, arena, tensors);
       logits(model, job, tensors);
       Path file = results.resolve(name + ".safetensors");
       SafetensorsWriter.write(file, tensors, SafetensorsWriter.PYTORCH_METADATA);
@@ -57,14 +58,13 @@ final class FettleNumbers {
     }
   }
 
+  /// Views of the checkpoint's file, where nothing has to be unpacked.
   private static void weights(
-      Path model, Arena arena, LinkedHashMap<String, HostTensor> tensors) {
-    boolean oneFile = Files.isRegularFile(model); // GGUF: the floats too, they were renamed and moved
-    try (UnpackedCheckpoint checkpoint = UnpackedCheckpoint.open(model)) {
-      for (String name : checkpoint.infos().keySet()) {
-        if (oneFile || checkpoint.isPacked(name)) {
-          tensors.put(name, checkpoint.tensor(name, DType.F32, arena));
-        }
+      UnpackedCheckpoint checkpoint, Arena arena, LinkedHashMap<String, HostTensor> tensors) {
+    boolean oneFile = Files.isRegularFile(checkpoint.path()); // GGUF: the floats were moved as well
+    for (String name : checkpoint.infos().keySet()) {
+      if (oneFile || checkpoint.isPacked(name)) {
+        tensors.put(name, checkpoint.tensor(name, DType.F32, arena));
       }
     }
   }

@@ -16,8 +16,14 @@ class Case:
     format: str
     writer: str
     readers: list
-    model: Path
+    model: Path  # and adapter: what Fettle loads
     adapter: Path | None = None
+    file: Path | None = None  # GGUF model and adapter that llama.cpp loads instead of these
+    file_adapter: Path | None = None
+
+
+def name_of(format, writer):
+    return re.sub("[^a-z0-9]+", "-", f"{writer} {format}".lower()).strip("-")
 
 
 class Bench:
@@ -35,21 +41,40 @@ class Bench:
 
     def add(self, format, writer, readers, write, model=None):
         """One file: `write(folder)` makes it, a model unless `model` says which one the adapter it makes is for."""
-        name = re.sub("[^a-z0-9]+", "-", f"{writer} {format}".lower()).strip("-")
-        if self.only not in name:
+        made = self.write(format, writer, write)
+        if made is None:
+            return None
+        return self.compare(Case(name_of(format, writer), format, writer, readers, *((made, None) if model is None else (model, made))))
+
+    def add_pair(self, format, writer, readers, write, folders, base):
+        """A GGUF adapter that llama.cpp loads on the GGUF model of `base`; Fettle computes with the folders it is made of."""
+        made = self.write(format, writer, write)
+        if made is not None:
+            self.compare(Case(
+                name_of(format, writer), format, writer, readers, folders.model, folders.adapter, file=base.model, file_adapter=made))
+
+    def write(self, format, writer, write):
+        """What `write(folder)` returns or, if that is None, the folder; None where it failed or is not asked for."""
+        name = name_of(format, writer)
+        if not re.search(self.only, name):
             return None
         output = self.folder / "files" / name
         output.parent.mkdir(exist_ok=True)
         self.say(f"{writer} writes {name}")
         try:
-            made = write(output) or output
+            return write(output) or output
         except Exception as e:
-            problem = f"{writer}: {e}" if isinstance(e, fettle.Refused) else f"{type(e).__name__}: {e}"
-            self.failed.append(table.Row(format, writer, "", problem=problem.splitlines()[0]))
+            self.fail(format, writer, e)
             return None
-        case = Case(name, format, writer, readers, *((made, None) if model is None else (model, made)))
+
+    def fail(self, format, writer, error):
+        self.say(f"failed: {error}")
+        problem = f"{writer}: {error}" if isinstance(error, fettle.Refused) else f"{type(error).__name__}: {error}"
+        self.failed.append(table.Row(format, writer, "", problem=problem.splitlines()[0]))
+
+    def compare(self, case):
         self.cases.append(case)
-        self.numbers.add(name, case.model, case.adapter, self.ids, subjects.TEXTS)
+        self.numbers.add(case.name, case.model, case.adapter, self.ids, subjects.TEXTS)
         return case
 
     def find(self, name):

@@ -22,7 +22,8 @@ def run(*arguments):
     command = [str(REPOSITORY / "fettle"), *map(str, arguments), "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise Refused(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit code {done.returncode}")
+        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Try: ")]
+        raise Refused(said[-1] if said else f"exit code {done.returncode}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 

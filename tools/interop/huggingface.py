@@ -1,16 +1,30 @@
 """Loads model folders and adapters with transformers, PEFT, bitsandbytes, compressed-tensors and GPT-QModel, on the CPU
 in float32, and has them write such folders."""
 
+import json
+from pathlib import Path
+
 import bitsandbytes
 import peft
 import safetensors.torch
 import torch
 import transformers
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AwqConfig, GPTQConfig
 
 torch.set_num_threads(1)
 transformers.logging.disable_progress_bar()
 transformers.logging.set_verbosity_error()
+
+
+# Kernels that are neither compiled on the spot nor made for one processor.
+PLAIN_KERNELS = {
+    "gptq": {"quantization_config": GPTQConfig(bits=4, backend="torch")},
+    "awq": {"quantization_config": AwqConfig(bits=4, backend="torch_awq")},
+}
+
+
+def quantization_method(folder):
+    return json.loads((Path(folder) / "config.json").read_text()).get("quantization_config", {}).get("quant_method")
 
 
 def load(folder, adapter=None, dtype=torch.float32):
@@ -18,8 +32,9 @@ def load(folder, adapter=None, dtype=torch.float32):
 
     dtype: what weights are unpacked to, for formats that the tool cannot unpack to float32.
     """
+    kernel = PLAIN_KERNELS.get(quantization_method(folder), {})
     model, info = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, attn_implementation="eager", device_map="cpu", output_loading_info=True)
+        folder, dtype=dtype, attn_implementation="eager", device_map="cpu", output_loading_info=True, **kernel)
     problems = {key: value for key, value in info.items() if value}
     if problems:
         raise ValueError(f"loading reported {problems}")
@@ -62,6 +77,9 @@ def weight_of(module):
         return bitsandbytes.functional.dequantize_4bit(module.weight.data, module.weight.quant_state)
     if isinstance(module, bitsandbytes.nn.Linear8bitLt):  # the state is there once it has computed
         return bitsandbytes.functional.int8_vectorwise_dequant(module.state.CB, module.state.SCB)
+    if hasattr(module, "qweight") and "awq" in type(module).__name__.lower():
+        from gptqmodel.quantization.awq.utils.packing_utils import dequantize_gemm
+        return dequantize_gemm(module.qweight, module.qzeros, module.scales.float(), module.bits, module.group_size).T
     if hasattr(module, "dequantize_weight"):  # GPT-QModel: [in, out]
         return module.dequantize_weight().T
     if hasattr(module, "quantization_scheme"):  # compressed-tensors, unpacked by itself when it first computes

@@ -6,6 +6,7 @@ from typing import Callable
 import torch
 
 import huggingface
+import llamacpp
 
 # Both compute in float32 from the same floats; only the order of summation differs. transformers in float32 is itself up
 # to 4e-5 from float64 on these models.
@@ -46,9 +47,13 @@ class Reader:
     reason: str
     unpacks_to: torch.dtype = torch.float32
     some_token_exact: bool = False
+    tokens: Callable | None = None  # (case, texts) -> token ids of each text
 
     def weight_difference(self, fettle, tool):
-        return largest(fettle.to(self.unpacks_to).float(), tool)
+        """Of unpacked weights by name, float32; None where none are packed."""
+        if set(fettle) != set(tool):
+            raise ValueError(f"packed weights that only one side has: {sorted(set(fettle) ^ set(tool))[:3]}")
+        return max((largest(fettle[name].to(self.unpacks_to).float(), tool[name]) for name in tool), default=None)
 
     def logit_difference(self, fettle, tool):
         if fettle.shape != tool.shape:
@@ -78,3 +83,76 @@ COMPRESSED_TENSORS_INTEGERS = transformers_reader(
     "compressed-tensors", bound=ROUNDED_INPUTS_LOGITS, reason=ROUNDED_INPUTS_REASON, some_token_exact=True)
 COMPRESSED_TENSORS_BFLOAT16 = transformers_reader(
     "compressed-tensors", bound=BFLOAT16_WEIGHTS_LOGITS, reason=BFLOAT16_WEIGHTS_REASON, unpacks_to=torch.bfloat16)
+
+
+# llama.cpp multiplies packed weights with inputs rounded the same way: to float16 for F16, to bfloat16 for BF16, to 8 bits
+# in blocks for the others. Values that fall to the other side change the next layers' inputs. Measured: 0.010, 0.091, and
+# 0.2 to 1.8 for packed weights, on logits up to 25. What is strict there are the weights and tokens, which are the same.
+LLAMA_CPP_LOGITS = {"F32": FLOAT32_LOGITS, "F16": 0.05, "BF16": 0.5, "packed": 2.5}
+LLAMA_CPP_REASON = {
+    "F32": FLOAT32_REASON,
+    "F16": "llama.cpp rounds the inputs of F16 weights to float16 (11 bits)",
+    "BF16": "llama.cpp rounds the inputs of BF16 weights to bfloat16 (8 bits)",
+    "packed": "llama.cpp rounds the inputs of packed weights to 8 bits, in blocks of 32 or 256",
+}
+
+
+def llama_cpp_reader(kind):
+    return Reader(
+        "llama.cpp, gguf-py", lambda case, ids: (llamacpp.logits(case.model, ids), llamacpp.weights(case.model)),
+        LLAMA_CPP_LOGITS[kind], LLAMA_CPP_REASON[kind], tokens=lambda case, texts: llamacpp.tokens(case.model, texts))
+
+
+# Formats whose bytes have to be llama.cpp's; its K and IQ types are searched by a method of Fettle's own.
+SAME_BYTES = {"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"}
+
+
+def llama_quantize(plain, name):
+    """Compares with what llama.cpp's own quantization makes of the F32 file: the type of every tensor, and its bytes in
+    the formats where they have to be the same."""
+    def read(case, ids):
+        again = case.model.with_name(case.model.stem + "-by-llama-cpp.gguf")
+        llamacpp.quantize(plain, again, llamacpp.FILE_TYPES[name])
+        mine, its = llamacpp.types(case.model), llamacpp.types(again)
+        if mine != its:
+            different = [f"{tensor} {mine.get(tensor)}, llama.cpp {its[tensor]}" for tensor in its if mine.get(tensor) != its[tensor]]
+            raise ValueError(f"{len(different)} tensors of another type: {different[0]}")
+        return None, llamacpp.weights(again) if name in SAME_BYTES else {}
+    return QuantizerReader("llama-quantize", read, 0.0, "every tensor has the type that llama.cpp gives it; its Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0 are the same")
+
+
+@dataclass(frozen=True)
+class QuantizerReader(Reader):
+    def weight_difference(self, fettle, tool):
+        return super().weight_difference(fettle, tool) if tool else None
+
+    def logit_difference(self, fettle, tool):
+        return None
+
+
+# The server gives log-probabilities of the next token; those of these lengths of the first row are compared.
+PROMPTS = [1, 5, 17, 48]
+
+
+def read_adapter(case, ids):
+    return llamacpp.next_token(case.file, case.file_adapter, [ids[0][:length] for length in PROMPTS]), {}
+
+
+@dataclass(frozen=True)
+class NextTokenReader(Reader):
+    def logit_difference(self, fettle, tool):
+        picked = torch.stack([fettle[length - 1] for length in PROMPTS])
+        return largest(torch.log_softmax(picked.double(), -1), tool)
+
+
+LLAMA_CPP_ADAPTER = NextTokenReader("llama.cpp's server", read_adapter, FLOAT32_LOGITS, FLOAT32_REASON)
+LLAMA_CPP = {kind: llama_cpp_reader(kind) for kind in LLAMA_CPP_LOGITS}
+# GPT-QModel holds biases in float16 whatever the model computes in, and multiplies AWQ's weights in float16.
+FLOAT16_BIAS_LOGITS = 0.01
+FLOAT16_BIAS_REASON = "GPT-QModel rounds biases to float16 (11 bits)"
+FLOAT16_PRODUCT_LOGITS = 0.1
+FLOAT16_PRODUCT_REASON = "GPT-QModel multiplies AWQ's weights in float16 (11 bits)"
+
+GPTQ = transformers_reader("GPT-QModel", bound=UNPACKED_LOGITS, reason=UNPACKED_REASON)
+GPTQ_BIASED = transformers_reader("GPT-QModel", bound=FLOAT16_BIAS_LOGITS, reason=FLOAT16_BIAS_REASON)
+AWQ = transformers_reader("GPT-QModel", bound=FLOAT16_PRODUCT_LOGITS, reason=FLOAT16_PRODUCT_REASON)

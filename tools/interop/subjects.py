@@ -47,10 +47,11 @@ def float32(folder):
 
 
 def qwen2(folder):
-    """A random Qwen2: biases on q, k and v, an output head of its own, the embedded model's tokenizer."""
+    """A random Qwen2: biases on q, k and v, an output head of its own, the embedded model's tokenizer and some unused rows
+    of the vocabulary after it."""
     torch.manual_seed(12)
     config = Qwen2Config(
-        vocab_size=1024, hidden_size=256, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=1056, hidden_size=256, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=512, tie_word_embeddings=False, initializer_range=0.08,
         bos_token_id=0, eos_token_id=1, rope_theta=10000.0)
     model = Qwen2ForCausalLM(config)
