@@ -30,6 +30,10 @@ record FolderConfig(
     ObjectNode generation,
     SequencedMap<String, String> templates) {
 
+  /// A key of our own in `tokenizer_config.json`, for ways of cutting words that are not
+  /// recognised.
+  static final String PRE_TOKENIZER = "gguf_pre_tokenizer";
+
   /// What is added around a text.
   record Surround(boolean bos, boolean eos) {}
 
@@ -57,6 +61,13 @@ record FolderConfig(
 
   String tokenizerSource() {
     return folder.resolve("tokenizer.json").toString();
+  }
+
+  /// llama.cpp's name for how the tokenizer cuts words, if the user has put it into
+  /// `tokenizer_config.json`; else null.
+  @Nullable String preTokenizer() {
+    String name = config.path(PRE_TOKENIZER).asString("");
+    return name.isEmpty() ? null : name;
   }
 
   private static ObjectNode optional(Path file) {

@@ -37,7 +37,8 @@ final class FolderVocabulary {
   static Vocabulary read(Path folder, int vocabSize, @Nullable String preTokenizer) {
     FolderConfig config = FolderConfig.read(folder);
     HfTokenizer tokenizer = HfTokenizer.parse(config.tokenizer(), config.tokenizerSource());
-    return new FolderVocabulary(tokenizer, config, vocabSize).read(preTokenizer);
+    return new FolderVocabulary(tokenizer, config, vocabSize)
+        .read(preTokenizer == null ? config.preTokenizer() : preTokenizer);
   }
 
   private Vocabulary read(@Nullable String preTokenizer) {

@@ -32,7 +32,8 @@ public final class GgufVocabulary {
   /// As [#fromFolder(Path, int)].
   ///
   /// @param preTokenizer the name in `tokenizer.ggml.pre` for how a byte-level tokenizer cuts
-  ///   words, such as `qwen2`, if it cannot be told from `tokenizer.json`; or null
+  ///   words, such as `qwen2`, if it cannot be told from `tokenizer.json`; null looks for it there
+  ///   and under `gguf_pre_tokenizer` in `tokenizer_config.json`
   public static GgufMetadata fromFolder(Path folder, int vocabSize, @Nullable String preTokenizer) {
     Vocabulary vocabulary = FolderVocabulary.read(folder, vocabSize, preTokenizer);
     return MetadataWriter.write(vocabulary, folder.toString());

@@ -34,7 +34,9 @@ final class WordSplit {
               + tokenizer.ignoreMerges()
               + "); if it does the same as one of "
               + PreTokenizer.names()
-              + ", name that one.");
+              + ", put \""
+              + FolderConfig.PRE_TOKENIZER
+              + "\": NAME into tokenizer_config.json beside it.");
     }
     return found;
   }

@@ -116,6 +116,9 @@ class GgufVocabularyTest {
     assertThat(named.text("tokenizer.ggml.pre")).isEqualTo("deepseek-r1-qwen");
     assertThatThrownBy(() -> GgufVocabulary.fromFolder(folder, 4, "qwen99"))
         .hasMessageContaining("qwen99");
+    write("tokenizer_config.json", "{\"gguf_pre_tokenizer\": \"smollm\"}");
+    assertThat(read(unknown, 4).text("tokenizer.ggml.pre")).isEqualTo("smollm");
+    write("tokenizer_config.json", "{}");
     assertThat(read(WORDS, 4).text("tokenizer.ggml.pre")).isEqualTo("gpt-2");
   }
 
