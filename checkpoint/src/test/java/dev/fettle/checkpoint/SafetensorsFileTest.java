@@ -7,6 +7,7 @@ import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.UserException;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class SafetensorsFileTest {
   @TempDir Path folder;
@@ -49,6 +51,25 @@ class SafetensorsFileTest {
           .hasMessageContaining("absent");
     }
     assertThat(list(folder)).containsExactly("a.safetensors");
+  }
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void everyDtypeIsReadBack(DType dtype) {
+    Path file = folder.resolve("a.safetensors");
+    byte[] bytes = new byte[3 * dtype.bytes()];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (byte) (i + 1);
+    }
+    SequencedMap<String, HostTensor> tensors = new LinkedHashMap<>();
+    tensors.put("x", HostTensor.of(bytes, dtype, 3));
+    SafetensorsWriter.write(file, tensors, SafetensorsWriter.PYTORCH_METADATA);
+    try (SafetensorsFile read = SafetensorsFile.open(file)) {
+      HostTensor back = read.tensor("x");
+      assertThat(back.dtype()).isEqualTo(dtype);
+      assertThat(back.data().toArray(ValueLayout.JAVA_BYTE)).containsExactly(bytes);
+      assertThat(DType.parse(dtype.torchName())).isEqualTo(dtype);
+    }
   }
 
   @ParameterizedTest

@@ -29,7 +29,7 @@ record Lanes(MemorySegment segment, boolean bf16) {
     return switch (tensor.dtype()) {
       case F32 -> new Lanes(tensor.segment(), false);
       case BF16 -> new Lanes(tensor.segment(), true);
-      case F64, F16, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F16, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalArgumentException(
               "kernels take float32 or bfloat16, not " + tensor.dtype());
     };

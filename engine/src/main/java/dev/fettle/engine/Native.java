@@ -70,6 +70,11 @@ final class Native {
       case I16 -> ScalarType.Short;
       case I8 -> ScalarType.Char;
       case U8 -> ScalarType.Byte;
+      case U16 -> ScalarType.UInt16;
+      case U32 -> ScalarType.UInt32;
+      case U64 -> ScalarType.UInt64;
+      case F8_E8M0 -> ScalarType.Float8_e8m0fnu;
+      case C64 -> ScalarType.ComplexFloat;
       case BOOL -> ScalarType.Bool;
     };
   }

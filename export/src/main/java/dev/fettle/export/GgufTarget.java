@@ -85,7 +85,7 @@ final class GgufTarget {
       case F32 -> GgufRecipe.F32;
       case F16 -> GgufRecipe.F16;
       case BF16 -> GgufRecipe.BF16;
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL -> null;
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL -> null;
     };
   }
 

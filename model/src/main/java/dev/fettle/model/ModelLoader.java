@@ -318,7 +318,7 @@ final class ModelLoader {
     HostTensor stored = checkpoint.tensor(name);
     return switch (stored.dtype()) {
       case F32, F16, BF16 -> stored;
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new UserException(
               "Tensor '%s' in %s has dtype %s; expected F32, F16 or BF16."
                   .formatted(name, checkpoint.path(), stored.dtype()));

@@ -42,7 +42,7 @@ final class FloatRuns {
           }
           case F16 -> casts.f16ToFloat(part, floats, count);
           case BF16 -> casts.bf16ToFloat(part, floats, count);
-          case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
               throw new IllegalStateException("weights are float, not " + dtype);
         }
         reader.on(at, count, direct ? part : floats.asSlice(0, 4L * count));
@@ -72,7 +72,7 @@ final class FloatRuns {
           }
           case F16 -> casts.floatToF16(floats, part, count);
           case BF16 -> casts.floatToBf16(floats, part, count);
-          case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
               throw new IllegalStateException("weights are float, not " + target);
         }
       }

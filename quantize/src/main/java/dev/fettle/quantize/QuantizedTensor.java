@@ -76,7 +76,7 @@ public sealed interface QuantizedTensor
   private static void checkTarget(QuantizedTensor tensor, DType target, MemorySegment out) {
     switch (target) {
       case F32, F16, BF16 -> {}
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalArgumentException("cannot dequantize to " + target);
     }
     long expected = tensor.shape().elements() * target.bytes();

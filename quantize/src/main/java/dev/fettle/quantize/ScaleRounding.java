@@ -31,7 +31,7 @@ final class ScaleRounding {
       case F32 -> scales.data().set(HostTensor.F32_LAYOUT, 4 * i, rounded);
       case F16 -> scales.data().set(HostTensor.I16_LAYOUT, 2 * i, Float.floatToFloat16(rounded));
       case BF16 -> scales.data().set(HostTensor.I16_LAYOUT, 2 * i, Casts.floatToBf16(rounded));
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalStateException("scales are float, not " + scales.dtype());
     }
     return rounded;
@@ -49,7 +49,7 @@ final class ScaleRounding {
         float rounded = Casts.bf16ToFloat(Casts.floatToBf16(scale));
         yield Math.clamp(rounded, 0x1p-133f, 0x1.FEp127f); // smallest subnormal, largest number
       }
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalStateException("scales are float, not " + dtype);
     };
   }

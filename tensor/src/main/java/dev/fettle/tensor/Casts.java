@@ -44,7 +44,7 @@ public final class Casts {
       case BF16 -> run(kernels::bf16ToFloat, data, 2, target, 4, count);
       case F8_E4M3 -> run(kernels::e4m3ToFloat, data, 1, target, 4, count);
       case F8_E5M2 -> run(kernels::e5m2ToFloat, data, 1, target, 4, count);
-      case F64, I64, I32, I16, I8, U8, BOOL ->
+      case F64, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalStateException("no conversion from " + source.dtype() + " to float32");
     }
   }
@@ -62,7 +62,7 @@ public final class Casts {
       case BF16 -> run(kernels::floatToBf16, source, 4, target, 2, count);
       case F8_E4M3 -> run(kernels::floatToE4m3, source, 4, target, 1, count);
       case F8_E5M2 -> run(kernels::floatToE5m2, source, 4, target, 1, count);
-      case F64, I64, I32, I16, I8, U8, BOOL ->
+      case F64, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalStateException("no conversion from float32 to " + dtype);
     }
   }

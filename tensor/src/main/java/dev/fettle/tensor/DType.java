@@ -13,6 +13,12 @@ public enum DType {
   I16(2, "int16"),
   I8(1, "int8"),
   U8(1, "uint8"),
+  U16(2, "uint16"),
+  U32(4, "uint32"),
+  U64(8, "uint64"),
+  /// Powers of two, the scales of microscaling formats; not converted to numbers by themselves.
+  F8_E8M0(1, "float8_e8m0fnu"),
+  C64(8, "complex64"),
   BOOL(1, "bool");
 
   private final int bytes;
@@ -33,10 +39,11 @@ public enum DType {
     return torchName;
   }
 
+  /// Whether it holds real numbers that weights are made of.
   public boolean isFloat() {
     return switch (this) {
       case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 -> true;
-      case I64, I32, I16, I8, U8, BOOL -> false;
+      case I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL -> false;
     };
   }
 

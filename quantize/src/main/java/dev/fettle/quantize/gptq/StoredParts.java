@@ -119,7 +119,8 @@ public record StoredParts(Checkpoint checkpoint, String kind) {
     DType dtype = DType.parse(name, checkpoint.path().resolve("config.json").toString());
     return switch (dtype) {
       case F32, F16, BF16 -> dtype;
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL -> DType.F16;
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
+          DType.F16;
     };
   }
 }

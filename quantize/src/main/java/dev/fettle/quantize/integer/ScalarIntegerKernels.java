@@ -60,7 +60,7 @@ public final class ScalarIntegerKernels implements IntegerKernels {
     return switch (dtype) {
       case F32 -> x.get(F32_LAYOUT, 4 * i);
       case BF16 -> Casts.bf16ToFloat(x.get(I16_LAYOUT, 2 * i));
-      case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalArgumentException("activations are float32 or bfloat16, not " + dtype);
     };
   }
@@ -101,7 +101,7 @@ public final class ScalarIntegerKernels implements IntegerKernels {
     switch (dtype) {
       case F32 -> out.set(F32_LAYOUT, 4 * i, value);
       case BF16 -> out.set(I16_LAYOUT, 2 * i, Casts.floatToBf16(value));
-      case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalArgumentException("results are float32 or bfloat16, not " + dtype);
     }
   }

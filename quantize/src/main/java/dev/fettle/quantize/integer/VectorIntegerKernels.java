@@ -135,7 +135,7 @@ public final class VectorIntegerKernels implements IntegerKernels {
           raise(bits.lanewise(LSHL, 16).reinterpretAsFloats(), maxima, k);
         }
       }
-      case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalArgumentException("activations are float32 or bfloat16, not " + dtype);
     }
     ScalarIntegerKernels.raiseMaxima(x, dtype, maxima, bound);
@@ -171,7 +171,7 @@ public final class VectorIntegerKernels implements IntegerKernels {
               .intoMemorySegment(out, 2L * c, ORDER);
         }
       }
-      case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalArgumentException("results are float32 or bfloat16, not " + target);
     }
     ScalarIntegerKernels.rescale(sums, row, weights, factor, target, out, bound);

@@ -77,7 +77,8 @@ final class AffineRuns {
         case F32 -> WeightLanes.storeF32(value, out, i);
         case F16 -> WeightLanes.storeF16(value, out, i);
         case BF16 -> WeightLanes.storeBf16(value, out, i);
-        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL -> throw noFloat(target);
+        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
+            throw noFloat(target);
       }
     }
   }
@@ -90,7 +91,8 @@ final class AffineRuns {
         case F32 -> WeightLanes.storeF32(value, out, i);
         case F16 -> WeightLanes.storeF16(value, out, i);
         case BF16 -> WeightLanes.storeBf16(value, out, i);
-        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL -> throw noFloat(target);
+        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
+            throw noFloat(target);
       }
     }
   }
@@ -103,7 +105,8 @@ final class AffineRuns {
         case F32 -> WeightLanes.storeF32(value, out, i);
         case F16 -> WeightLanes.storeF16(value, out, i);
         case BF16 -> WeightLanes.storeBf16(value, out, i);
-        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL -> throw noFloat(target);
+        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
+            throw noFloat(target);
       }
     }
   }
@@ -130,7 +133,8 @@ final class AffineRuns {
         case F32 -> WeightLanes.storeF32(value, out, i);
         case F16 -> WeightLanes.storeF16(value, out, i);
         case BF16 -> WeightLanes.storeBf16(value, out, i);
-        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL -> throw noFloat(target);
+        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
+            throw noFloat(target);
       }
     }
   }

@@ -53,7 +53,7 @@ final class Int8Rows {
           storeShorts(toHalf(numbers(codes, i, absmax).reinterpretAsInts()), out, i);
         }
       }
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalStateException("weights are float, not " + target);
     }
     if (bound < count) {
@@ -89,7 +89,7 @@ final class Int8Rows {
           case F32 -> largestF32(weight, bound);
           case BF16 -> largestBf16(weight, bound);
           case F16 -> largestF16(weight, bound);
-          case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
               throw new IllegalStateException("weights are float, not " + dtype);
         };
     for (long i = bound; i < count; i++) {
@@ -100,7 +100,7 @@ final class Int8Rows {
       case F32 -> roundF32(weight, bound, factor, codes);
       case BF16 -> roundBf16(weight, bound, factor, codes);
       case F16 -> roundF16(weight, bound, factor, codes);
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalStateException("weights are float, not " + dtype);
     }
     for (long i = bound; i < count; i++) {

@@ -132,7 +132,7 @@ public final class ScalarQuantizeKernels implements QuantizeKernels {
       case F32 -> data.get(F32_LAYOUT, 4 * i);
       case F16 -> Float.float16ToFloat(data.get(I16_LAYOUT, 2 * i));
       case BF16 -> Casts.bf16ToFloat(data.get(I16_LAYOUT, 2 * i));
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalStateException("weights are float, not " + dtype);
     };
   }
@@ -143,7 +143,7 @@ public final class ScalarQuantizeKernels implements QuantizeKernels {
       case F32 -> out.set(F32_LAYOUT, 4 * i, value);
       case F16 -> out.set(I16_LAYOUT, 2 * i, Float.floatToFloat16(value));
       case BF16 -> out.set(I16_LAYOUT, 2 * i, Casts.floatToBf16(value));
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalStateException("weights are float, not " + dtype);
     }
   }

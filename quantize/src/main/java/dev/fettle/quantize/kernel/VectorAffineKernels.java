@@ -23,7 +23,7 @@ public final class VectorAffineKernels implements AffineKernels {
             case F32 -> AffineRanges.f32(first, from, to);
             case F16 -> AffineRanges.f16(first, from, to);
             case BF16 -> AffineRanges.bf16(first, from, to);
-            case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+            case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
                 throw new IllegalStateException("weights are float, not " + dtype);
           };
       AffineRanges.widen(range, run, min, max);
@@ -51,7 +51,7 @@ public final class VectorAffineKernels implements AffineKernels {
         case F32 -> AffineRuns.fromF32(in, from, end, scales[run], zeros[run], range, to);
         case F16 -> AffineRuns.fromF16(in, from, end, scales[run], zeros[run], range, to);
         case BF16 -> AffineRuns.fromBf16(in, from, end, scales[run], zeros[run], range, to);
-        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+        case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
             throw new IllegalStateException("weights are float, not " + dtype);
       }
     }

@@ -32,7 +32,7 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
       case F32 -> FourBitLookup.toF32(code, in, absmax, blockSize, blocks, to);
       case BF16 -> FourBitLookup.toBf16(code, in, absmax, blockSize, blocks, to);
       case F16 -> FourBitLookup.toF16(code, in, absmax, blockSize, blocks, to);
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalStateException("weights are float, not " + target);
     }
     Reference.reachabilityFence(packed);
@@ -67,7 +67,7 @@ public final class VectorQuantizeKernels implements QuantizeKernels {
       case F32 -> FourBitSearch.fromF32(code, in, blockSize, blocks, to, absmax);
       case BF16 -> FourBitSearch.fromBf16(code, in, blockSize, blocks, to, absmax);
       case F16 -> fromF16(code, weight, blockSize, blocks, to, absmax);
-      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalStateException("weights are float, not " + dtype);
     }
     Reference.reachabilityFence(weight);

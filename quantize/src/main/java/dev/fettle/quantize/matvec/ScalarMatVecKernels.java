@@ -23,7 +23,7 @@ public final class ScalarMatVecKernels implements MatVecKernels {
     return switch (dtype) {
       case F32 -> weights.get(F32_LAYOUT, 4 * k);
       case BF16 -> Casts.bf16ToFloat(weights.get(I16_LAYOUT, 2 * k));
-      case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+      case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, U16, U32, U64, F8_E8M0, C64, BOOL ->
           throw new IllegalArgumentException("rows are float32 or bfloat16, not " + dtype);
     };
   }

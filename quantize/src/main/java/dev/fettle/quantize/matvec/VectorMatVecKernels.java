@@ -33,7 +33,21 @@ public final class VectorMatVecKernels implements MatVecKernels {
         switch (dtype) {
           case F32 -> dotF32(weights, x, from, bound);
           case BF16 -> dotBf16(weights, x, from, bound);
-          case F16, F64, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL ->
+          case F16,
+              F64,
+              F8_E4M3,
+              F8_E5M2,
+              I64,
+              I32,
+              I16,
+              I8,
+              U8,
+              U16,
+              U32,
+              U64,
+              F8_E8M0,
+              C64,
+              BOOL ->
               throw new IllegalArgumentException("rows are float32 or bfloat16, not " + dtype);
         };
     for (int k = bound; k < count; k++) {
