@@ -130,7 +130,7 @@ class GgufTokenizerTest {
     metadata
         .entries()
         .forEach((key, value) -> {
-          if (key.startsWith("tokenizer.")) {
+          if (!key.startsWith("tokenizer.fettle.")) {
             common.put(key, value);
           }
         });
