@@ -110,7 +110,7 @@ def add_gguf_adapter(bench):
 
 
 def add_adapters(bench):
-    def adapter(format, base=bench.float32, **settings):
+    def adapter(format, base=bench.qwen2, **settings):
         def write(output):
             torch.manual_seed(5)
             model = huggingface.load(base)
@@ -120,19 +120,19 @@ def add_adapters(bench):
                     if parameter.requires_grad:  # B starts at zero and would prove nothing
                         parameter.add_(torch.randn_like(parameter) * 0.02)
             adapted.save_pretrained(output)
-        bench.add(format, "PEFT", [PEFT], write, model=base)
+        bench.add(format + (", qwen2" if base == bench.qwen2 else ""), "PEFT", [PEFT], write, model=base)
 
-    adapter("LoRA", r=4, lora_alpha=8, target_modules="all-linear")
+    adapter("LoRA", bench.float32, r=4, lora_alpha=8, target_modules="all-linear")
     adapter("rsLoRA", r=4, lora_alpha=8, use_rslora=True, target_modules=["q_proj", "v_proj"])
     adapter(
         "LoRA with patterns of ranks and alphas", r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"],
         rank_pattern={"down_proj": 2}, alpha_pattern={"layers.0.self_attn.q_proj": 16})
     adapter("DoRA", r=4, use_dora=True, target_modules=["q_proj", "up_proj"])
-    adapter("DoRA on embedding and head", r=4, use_dora=True, target_modules=["embed_tokens", "q_proj", "lm_head"])
+    adapter("DoRA on embedding and head", bench.float32, r=4, use_dora=True, target_modules=["embed_tokens", "q_proj", "lm_head"])
     adapter("LoRA and whole modules", r=4, target_modules=["q_proj"], modules_to_save=["lm_head", "norm"])
     adapter("LoRA and modules_to_save", r=4, target_modules=["q_proj"], modules_to_save=["norm"])
     adapter("LoRA on the embedding", r=4, target_modules=["q_proj", "embed_tokens"])
     adapter("LoRA, biases of the LoRA layers", r=4, target_modules=["q_proj"], lora_bias=True)
     adapter("LoRA and token rows", r=4, target_modules=["q_proj"], trainable_token_indices=[1, 17, 400])
-    adapter("LoRA with all biases, qwen2", bench.qwen2, r=4, target_modules=["q_proj", "o_proj"], bias="all")
+    adapter("LoRA with all biases", r=4, target_modules=["q_proj", "o_proj"], bias="all")
     adapter("LoRA with a regular expression", r=4, target_modules=r".*layers\.[01]\..*(up|down)_proj")
