@@ -29,7 +29,7 @@ public sealed interface MergeTarget {
   record Dequantized(@Nullable DType dtype) implements MergeTarget {
     @Override
     public String text() {
-      return dtype == null ? "dequantized base" : "dequantized base, " + dtype.torchName();
+      return dtype == null ? "base" : "base, " + dtype.torchName();
     }
   }
 
