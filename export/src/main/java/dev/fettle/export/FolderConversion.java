@@ -9,6 +9,7 @@ import dev.fettle.quantize.CheckpointQuantizer;
 import dev.fettle.quantize.FolderFormat;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.QuantizeReport;
+import dev.fettle.quantize.PackedForm;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.quantize.Quantizer;
 import dev.fettle.quantize.Reencoding;
@@ -101,7 +102,7 @@ final class FolderConversion {
 
   /// How a weight is stored in the source: `nf4:group=64`, `bfloat16`, ….
   private String format(String name) {
-    QuantizedTensor packed = source.packed(name);
+    PackedForm packed = source.form(name);
     return packed == null
         ? source.stored().info(name).dtype().torchName()
         : packed.scheme().toString();
@@ -161,7 +162,7 @@ final class FolderConversion {
   private SequencedMap<String, Scheme> schemesOf(UnpackedCheckpoint model) {
     SequencedMap<String, Scheme> schemes = new LinkedHashMap<>();
     for (LinearModule module : linears()) {
-      QuantizedTensor packed = model.packed(module.weightName());
+      PackedForm packed = model.form(module.weightName());
       if (packed != null) {
         schemes.put(module.name(), packed.scheme());
       }
@@ -185,7 +186,7 @@ final class FolderConversion {
     if (wanted != null) {
       return wanted;
     }
-    QuantizedTensor packed = source.packed(module.weightName());
+    PackedForm packed = source.form(module.weightName());
     Scheme same = packed == null ? null : SameIntegers.scheme(packed.scheme(), options.format());
     if (same == null) {
       throw new UserException(

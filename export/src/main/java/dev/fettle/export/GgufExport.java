@@ -13,7 +13,7 @@ import dev.fettle.checkpoint.gguf.GgufTensorType;
 import dev.fettle.checkpoint.gguf.GgufValue;
 import dev.fettle.checkpoint.gguf.GgufWriter;
 import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
-import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.quantize.PackedForm;
 import dev.fettle.quantize.UnpackedCheckpoint;
 import dev.fettle.quantize.ggml.GgufRecipe;
 import dev.fettle.quantize.ggml.Imatrix;
@@ -165,7 +165,7 @@ public final class GgufExport {
 
   /// How a weight is stored in the source, such as `nf4:group=64` or `bfloat16`.
   private String format(String name) {
-    QuantizedTensor packed = source.packed(name);
+    PackedForm packed = source.form(name);
     return packed == null ? source.info(name).dtype().torchName() : packed.scheme().toString();
   }
 

@@ -6,7 +6,7 @@ import dev.fettle.checkpoint.CheckpointFolder;
 import dev.fettle.checkpoint.GgufCheckpoint;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.quantize.GgmlType;
-import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.quantize.PackedForm;
 import dev.fettle.quantize.Reencoding;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.quantize.UnpackedCheckpoint;
@@ -66,7 +66,7 @@ final class GgufTarget {
 
   private static GgufRecipe ofLayers(UnpackedCheckpoint model) {
     LinearModule first = Architecture.of(model.stored().config()).linears().getFirst();
-    QuantizedTensor packed = model.packed(first.weightName());
+    PackedForm packed = model.form(first.weightName());
     GgufRecipe recipe =
         packed == null ? plain(model.info(first.weightName()).dtype()) : blocks(packed.scheme());
     if (recipe == null) {
