@@ -45,6 +45,7 @@ final class ConversionAnswer {
                 Units.bytes(report.outputBytes()),
                 Units.duration(report.seconds())));
     out.println(verdict(report));
+    report.notes().forEach(out::println);
   }
 
   private static void addRow(Table table, List<ConvertedTensor> kind) {
@@ -75,6 +76,8 @@ final class ConversionAnswer {
             .put("output_bytes", report.outputBytes())
             .put("seconds", report.seconds())
             .put("exact", report.exact());
+    ArrayNode notes = json.putArray("notes");
+    report.notes().forEach(notes::add);
     ArrayNode tensors = json.putArray("tensors");
     for (ConvertedTensor tensor : report.tensors()) {
       ObjectNode node =

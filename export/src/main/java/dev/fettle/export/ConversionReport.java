@@ -11,10 +11,17 @@ import java.util.List;
 /// @param seconds wall-clock time
 /// @param tensors those that are quantized before or after, or changed their dtype; the others are
 ///   copied
+/// @param notes sentences about what the target understands differently; usually none
 public record ConversionReport(
-    Path output, long inputBytes, long outputBytes, double seconds, List<ConvertedTensor> tensors) {
+    Path output,
+    long inputBytes,
+    long outputBytes,
+    double seconds,
+    List<ConvertedTensor> tensors,
+    List<String> notes) {
   public ConversionReport {
     tensors = List.copyOf(tensors);
+    notes = List.copyOf(notes);
   }
 
   /// Whether every number of the model is the same as before.

@@ -7,9 +7,9 @@ import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.quantize.AffineTensor;
 import dev.fettle.quantize.CheckpointQuantizer;
 import dev.fettle.quantize.FolderFormat;
+import dev.fettle.quantize.PackedForm;
 import dev.fettle.quantize.QuantizeOptions;
 import dev.fettle.quantize.QuantizeReport;
-import dev.fettle.quantize.PackedForm;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.quantize.Quantizer;
 import dev.fettle.quantize.Reencoding;
@@ -68,7 +68,8 @@ final class FolderConversion {
     }
     long before = source.stored().infos().values().stream().mapToLong(TensorInfo::bytes).sum();
     long after = Conversion.storedBytes(output);
-    return new ConversionReport(output, before, after, (System.nanoTime() - start) / 1e9, tensors);
+    return new ConversionReport(
+        output, before, after, (System.nanoTime() - start) / 1e9, tensors, List.of());
   }
 
   private void writePlain(Path output, List<ConvertedTensor> tensors) {

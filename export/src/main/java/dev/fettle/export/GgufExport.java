@@ -205,8 +205,7 @@ public final class GgufExport {
   }
 
   private GgufMetadata folderTokenizer(Path folder) {
-    if (Files.exists(folder.resolve("tokenizer.json"))
-        || Files.exists(folder.resolve("tokenizer.model"))) {
+    if (hasTokenizer(folder)) {
       return GgufVocabulary.fromFolder(folder, config.vocabSize());
     }
     return new GgufMetadata(folder.toString())
@@ -220,6 +219,28 @@ public final class GgufExport {
         source.infos().keySet().stream().mapToLong(source::storedBytes).sum(),
         plan.stream().mapToLong(GgufTensorInfo::bytes).sum(),
         (System.nanoTime() - start) / 1e9,
-        converted);
+        converted,
+        notes());
+  }
+
+  private List<String> notes() {
+    List<String> notes = new ArrayList<>();
+    Integer window = config.slidingWindow();
+    if (window != null && window < config.maxPositionEmbeddings()) {
+      notes.add(
+          "llama.cpp has no sliding window for this model, so the file says a context of %d tokens, within which it computes the same."
+              .formatted(window));
+    }
+    if (source.stored() instanceof CheckpointFolder folder && !hasTokenizer(folder.path())) {
+      notes.add(
+          "%s has no tokenizer, so the file has none: llama.cpp can compute with it and not read text."
+              .formatted(path));
+    }
+    return notes;
+  }
+
+  private static boolean hasTokenizer(Path folder) {
+    return Files.exists(folder.resolve("tokenizer.json"))
+        || Files.exists(folder.resolve("tokenizer.model"));
   }
 }

@@ -40,6 +40,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -176,6 +177,17 @@ class GgufExportTest {
             .isEqualTo(-1);
       }
     }
+  }
+
+  @Test
+  void saysWhatTheFileWillNotDo() throws IOException {
+    Path model = SmallModel.write(folder.resolve("small"), DType.F32);
+    Files.delete(model.resolve("tokenizer.json"));
+    ConversionReport first = export(model, "first.gguf", GgufRecipe.F32);
+    assertThat(first.notes())
+        .singleElement(InstanceOfAssertFactories.STRING)
+        .contains("has no tokenizer");
+    assertThat(export(first.output(), "second.gguf", GgufRecipe.F32).notes()).isEmpty();
   }
 
   @Test
