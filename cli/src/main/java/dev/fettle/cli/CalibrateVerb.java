@@ -37,7 +37,7 @@ final class CalibrateVerb extends Verb {
   @Option(
       names = "--model",
       paramLabel = "FOLDER",
-      description = "Model folder in Hugging Face layout.")
+      description = "Model folder in Hugging Face layout, or a GGUF file.")
   @Nullable Path model;
 
   @Mixin CalibrationDataOptions text = new CalibrationDataOptions();

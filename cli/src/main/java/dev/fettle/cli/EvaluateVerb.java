@@ -33,14 +33,14 @@ final class EvaluateVerb extends Verb {
       names = "--model",
       required = true,
       paramLabel = "FOLDER",
-      description = "Model folder; repeat it to compare.")
+      description = "Model folder or GGUF file; repeat it to compare.")
   List<Path> models = List.of();
 
   @Option(
       names = "--adapter",
       paramLabel = "FOLDER",
       description =
-          "PEFT adapter folder for the first model; with one model and one adapter only the two"
+          "PEFT adapter folder or GGUF adapter for the first model; with one model and one adapter only the two"
               + " together are measured.")
   List<Path> adapters = List.of();
 

@@ -12,8 +12,8 @@ import picocli.CommandLine.Command;
     header = "Quantize, fine-tune, evaluate and run language models on the JVM.%n",
     descriptionHeading = "%n",
     description = {
-      "checkpoint --> quantize --> finetune --> merge --> generate, chat",
-      "                   '------------+-----------+----> evaluate"
+      "checkpoint --> quantize --> finetune --> merge --> export --> generate, chat",
+      "                   '------------+-----------+----------+----> evaluate"
     },
     optionListHeading = "%n",
     commandListHeading = "%nVerbs, in the order of the data flow:%n",

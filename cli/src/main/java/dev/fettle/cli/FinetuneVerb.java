@@ -33,7 +33,8 @@ final class FinetuneVerb extends Verb {
       names = "--model",
       required = true,
       paramLabel = "FOLDER",
-      description = "Base model in Hugging Face layout.")
+      description =
+          "Base model: a folder in Hugging Face layout, quantized or not, or a GGUF file.")
   Path model = Path.of("");
 
   @Option(

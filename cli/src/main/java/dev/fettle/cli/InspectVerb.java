@@ -24,7 +24,7 @@ final class InspectVerb extends Verb {
       names = "--model",
       required = true,
       paramLabel = "FOLDER",
-      description = "Model folder in Hugging Face layout.")
+      description = "Model folder in Hugging Face layout, or a GGUF file.")
   Path model = Path.of("");
 
   @Option(

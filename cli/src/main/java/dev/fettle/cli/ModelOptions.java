@@ -13,13 +13,13 @@ final class ModelOptions {
       names = "--model",
       required = true,
       paramLabel = "FOLDER",
-      description = "Model folder in Hugging Face layout.")
+      description = "Model folder in Hugging Face layout, or a GGUF file.")
   Path model = Path.of("");
 
   @Option(
       names = "--adapter",
       paramLabel = "FOLDER",
-      description = "PEFT adapter folder to put on the model.")
+      description = "PEFT adapter folder or GGUF adapter to put on the model.")
   @Nullable Path adapter;
 
   @Mixin SchemeOptions schemes = new SchemeOptions();
