@@ -132,6 +132,24 @@ class ForeignFormatsTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "gptq, int4:sym:group=64",
+    "gptq_v2, int4:asym:group=64",
+    "awq, int4:asym:group=64",
+    "gptq, int8:sym:channel"
+  })
+  void integersOfABfloat16ModelMoveToCompressedTensorsExactly(String format, String scheme) {
+    String packed = path("packed");
+    succeed(
+        "quantize", "--model", MODEL, "--format", format, "--scheme", scheme, "--output", packed);
+    ObjectNode report =
+        succeed(
+            "convert", "--model", packed, "--format=compressed-tensors", "--output", path("ct"));
+    assertThat(report.path("exact").asBoolean()).as(report.toString()).isTrue();
+    assertThat(loss(path("ct"))).isCloseTo(loss(packed), within(SAME));
+  }
+
   @Test
   void whatAFormatCannotCarryIsRefusedWithTheWayOut() {
     assertThat(refused("--format", "gptq", "--scheme", "int4:asym:group=64")).contains("gptq_v2");

@@ -221,7 +221,7 @@ final class FolderConversion {
     return (module, weight, scheme, allocator) -> {
       String name = module + ".weight";
       DType fixed = layout.scaleDtype();
-      DType scales = fixed == null ? weight.dtype() : fixed;
+      DType scales = fixed == null ? source.scaleDtype(name) : fixed;
       QuantizedTensor packed = source.packed(name);
       QuantizedTensor same =
           packed == null ? null : Reencoding.of(packed, scheme, scales, allocator);

@@ -59,13 +59,20 @@ record FolderPlan(
               ? quantized.get(QuantizedWeights.module(info.name()))
               : null;
       if (scheme != null && layout != null) {
-        tensors.addAll(layout.plan(info, scheme, options));
+        tensors.addAll(layout.plan(scaled(source, info, scheme), scheme, options));
       } else {
         DType dtype = cast.getOrDefault(info.name(), info.dtype());
         tensors.add(new TensorInfo(info.name(), dtype, info.shape()));
       }
     }
     return new FolderPlan(quantized, cast, plain, List.copyOf(tensors), layout);
+  }
+
+  /// Integers keep the dtype of the scales they come with.
+  private static TensorInfo scaled(UnpackedCheckpoint source, TensorInfo info, Scheme scheme) {
+    return scheme instanceof Scheme.Affine
+        ? new TensorInfo(info.name(), source.scaleDtype(info.name()), info.shape())
+        : info;
   }
 
   private static UserException nothing(UnpackedCheckpoint source, QuantizeOptions options) {

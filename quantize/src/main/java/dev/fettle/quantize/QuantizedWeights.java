@@ -11,6 +11,7 @@ import dev.fettle.quantize.compressedtensors.CompressedTensorsReader;
 import dev.fettle.quantize.ggml.GgufWeights;
 import dev.fettle.quantize.gptq.GptqConfig;
 import dev.fettle.quantize.gptq.GptqWeights;
+import dev.fettle.tensor.DType;
 import dev.fettle.tensor.Shape;
 import dev.fettle.tensor.UserException;
 import java.util.List;
@@ -70,6 +71,12 @@ public interface QuantizedWeights {
   default PackedForm form(String weightName, Shape demanded) {
     QuantizedTensor weight = read(weightName, demanded);
     return new PackedForm(weight.scheme(), weight.originalDtype());
+  }
+
+  /// The dtype in which this layout stores the scales of integers, or null if it is that of the
+  /// weights.
+  default @Nullable DType scaleDtype() {
+    return null;
   }
 
   /// The names of the tensors that belong to this quantized weight, scales and all.

@@ -134,6 +134,13 @@ public final class UnpackedCheckpoint implements AutoCloseable {
     return packed.isQuantized(name);
   }
 
+  /// The dtype in which scales of integers are written for a weight: the one asked for, else that
+  /// of its present scales, else its own.
+  public DType scaleDtype(String name) {
+    DType present = isPacked(name) ? packed.scaleDtype() : null;
+    return dtype != null || present == null ? info(name).dtype() : present;
+  }
+
   /// Bytes stored for a weight, scales and all.
   public long storedBytes(String name) {
     return isPacked(name)

@@ -48,6 +48,11 @@ public final class AwqWeights implements QuantizedWeights {
   }
 
   @Override
+  public DType scaleDtype() {
+    return DType.F16;
+  }
+
+  @Override
   public PackedForm form(String weightName, Shape demanded) {
     String module = QuantizedWeights.module(weightName);
     Scheme scheme = scheme(module, demanded, zeros(module, demanded));

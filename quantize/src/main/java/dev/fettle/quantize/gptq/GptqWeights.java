@@ -49,6 +49,11 @@ public final class GptqWeights implements QuantizedWeights {
   }
 
   @Override
+  public DType scaleDtype() {
+    return DType.F16;
+  }
+
+  @Override
   public PackedForm form(String weightName, Shape demanded) {
     Form form = Form.of(this, QuantizedWeights.module(weightName), demanded);
     return new PackedForm(form.scheme(), parts.modelDtype());
