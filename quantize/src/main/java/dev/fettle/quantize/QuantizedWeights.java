@@ -73,9 +73,9 @@ public interface QuantizedWeights {
     return new PackedForm(weight.scheme(), weight.originalDtype());
   }
 
-  /// The dtype in which this layout stores the scales of integers, or null if it is that of the
-  /// weights.
-  default @Nullable DType scaleDtype() {
+  /// The dtype of the stored scales of a quantized weight, where it need not be that of the model;
+  /// else null.
+  default @Nullable DType scaleDtype(String weightName) {
     return null;
   }
 

@@ -137,7 +137,7 @@ public final class UnpackedCheckpoint implements AutoCloseable {
   /// The dtype in which scales of integers are written for a weight: the one asked for, else that
   /// of its present scales, else its own.
   public DType scaleDtype(String name) {
-    DType present = isPacked(name) ? packed.scaleDtype() : null;
+    DType present = isPacked(name) ? packed.scaleDtype(name) : null;
     return dtype != null || present == null ? info(name).dtype() : present;
   }
 

@@ -48,8 +48,8 @@ public final class AwqWeights implements QuantizedWeights {
   }
 
   @Override
-  public DType scaleDtype() {
-    return DType.F16;
+  public DType scaleDtype(String weightName) {
+    return checkpoint.info(QuantizedWeights.module(weightName) + AwqLayout.SCALES).dtype();
   }
 
   @Override

@@ -49,8 +49,8 @@ public final class GptqWeights implements QuantizedWeights {
   }
 
   @Override
-  public DType scaleDtype() {
-    return DType.F16;
+  public DType scaleDtype(String weightName) {
+    return checkpoint.info(QuantizedWeights.module(weightName) + GptqLayout.SCALES).dtype();
   }
 
   @Override
