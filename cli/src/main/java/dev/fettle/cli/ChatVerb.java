@@ -31,6 +31,8 @@ final class ChatVerb extends Verb {
       description = "System message before the conversation (default: none).")
   @Nullable String system;
 
+  @Mixin ChatTemplateOptions templates = new ChatTemplateOptions();
+
   @Option(
       names = "--max-new-tokens",
       paramLabel = "N",
@@ -50,7 +52,7 @@ final class ChatVerb extends Verb {
     }
     try (OpenModel open = options.open();
         ChatInput input = ChatInput.open()) {
-      ChatTemplate template = ChatTemplate.load(options.model);
+      ChatTemplate template = templates.load(options.model);
       if (template == null) {
         console.err().println("This model has no chat template; it goes on with what you type.");
       }

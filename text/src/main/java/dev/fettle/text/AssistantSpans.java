@@ -5,9 +5,50 @@ import dev.fettle.text.jinja.Rendering;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Where in a rendered conversation the assistant speaks.
+/// Where in a rendered conversation the assistant speaks, and which tokens that is.
 final class AssistantSpans {
   private AssistantSpans() {}
+
+  /// Whether each token is one of the assistant's. With `generation` blocks in the template these
+  /// are the tokens of transformers' `return_assistant_tokens_mask`: from the first token that
+  /// holds a block's first character to the first that holds its last. Without, all that overlap
+  /// what the assistant said.
+  ///
+  /// @param tokens of `whole`
+  /// @throws UserException as [#of]
+  static boolean[] mask(
+      TokenSpans tokens, Conversation conversation, ChatTemplate template, Rendering whole) {
+    boolean[] mask = new boolean[tokens.ids().length];
+    if (whole.generated().isEmpty()) {
+      List<TextSpan> spans = of(conversation, template, whole);
+      for (int i = 0; i < mask.length; i++) {
+        TextSpan token = new TextSpan(tokens.starts()[i], tokens.ends()[i]);
+        mask[i] = spans.stream().anyMatch(token::overlaps);
+      }
+      return mask;
+    }
+    for (TextSpan span : whole.generated()) {
+      int first = tokenAt(tokens, span.start());
+      if (first < 0) {
+        break; // transformers takes the rest to be cut off
+      }
+      int last = tokenAt(tokens, span.end() - 1);
+      for (int i = first; i < (last > 0 ? last + 1 : mask.length); i++) {
+        mask[i] = true;
+      }
+    }
+    return mask;
+  }
+
+  /// The first token that holds this character, or -1.
+  private static int tokenAt(TokenSpans tokens, int character) {
+    for (int i = 0; i < tokens.ids().length; i++) {
+      if (character >= tokens.starts()[i] && character < tokens.ends()[i]) {
+        return i;
+      }
+    }
+    return -1;
+  }
 
   /// The `{% generation %}` blocks of the template, if it has any. Else turn i of the assistant
   /// begins where the conversation before it, with the generation prompt, ends, and it ends where
@@ -16,29 +57,45 @@ final class AssistantSpans {
   ///
   /// @param whole the whole conversation
   /// @throws UserException if the template writes an earlier turn differently once later ones exist
-  static List<TextSpan> of(List<ChatMessage> messages, ChatTemplate template, Rendering whole) {
+  static List<TextSpan> of(Conversation conversation, ChatTemplate template, Rendering whole) {
     if (!whole.generated().isEmpty()) {
       return whole.generated();
     }
     String text = whole.text();
+    List<ChatMessage> messages = conversation.messages();
     List<TextSpan> spans = new ArrayList<>();
     for (int turn = 0; turn < messages.size(); turn++) {
       if (!messages.get(turn).role().equals("assistant")) {
         continue;
       }
-      String before = template.render(messages.subList(0, turn), true);
+      String before = template.render(conversation.first(turn), true);
       if (!text.startsWith(before)) {
-        throw new UserException(
-            "the chat template writes turn "
-                + (turn + 1)
-                + " differently inside the whole conversation, so the assistant's words cannot be"
-                + " told apart; mark them with {% generation %} in the template, or take the loss"
-                + " on everything.");
+        throw differs(turn);
       }
-      String upTo = template.render(messages.subList(0, turn + 1), false);
-      spans.add(new TextSpan(before.length(), commonPrefix(upTo, text)));
+      String upTo = template.render(conversation.first(turn + 1), false);
+      TextSpan span = new TextSpan(before.length(), commonPrefix(upTo, text));
+      boolean whollyInside = span.end() == upTo.length();
+      if (span.end() < span.start() || !whollyInside && !holds(span, text, messages.get(turn))) {
+        throw differs(turn);
+      }
+      spans.add(span);
     }
     return spans;
+  }
+
+  /// Whether what the assistant said stands in this part of the text.
+  private static boolean holds(TextSpan span, String text, ChatMessage message) {
+    String said = message.content().strip();
+    return !said.isEmpty() && text.substring(span.start(), span.end()).contains(said);
+  }
+
+  private static UserException differs(int turn) {
+    return new UserException(
+        "the chat template writes turn "
+            + (turn + 1)
+            + " differently inside the whole conversation, so the assistant's words cannot be"
+            + " told apart; mark them with {% generation %} in the template, or take the loss"
+            + " on everything.");
   }
 
   private static int commonPrefix(String a, String b) {

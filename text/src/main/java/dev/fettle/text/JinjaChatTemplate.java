@@ -1,128 +1,125 @@
 package dev.fettle.text;
 
-import dev.fettle.checkpoint.Json;
-import dev.fettle.checkpoint.gguf.GgufFile;
-import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
 import dev.fettle.tensor.UserException;
+import dev.fettle.text.TemplateFiles.Source;
 import dev.fettle.text.jinja.Rendering;
 import dev.fettle.text.jinja.Template;
 import dev.fettle.text.jinja.TemplateException;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.SequencedMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// A chat template in Jinja, called with the variables that transformers' `apply_chat_template`
-/// gives: `messages`, `add_generation_prompt`, `tools` and `documents` as `none`, and the special
-/// tokens by name.
+/// Chat templates in Jinja, called with the variables that transformers' `apply_chat_template`
+/// gives: `messages`, `tools`, `documents`, `add_generation_prompt`, and the special tokens by
+/// name.
 ///
-/// @param source where it was found, for error messages
-record JinjaChatTemplate(String source, Template template, ObjectNode specialTokens, Clock clock)
+/// @param templates name to template; `default`, `tool_use`, or others
+/// @param specialTokens role to text
+record JinjaChatTemplate(
+    SequencedMap<String, Named> templates, String where, ObjectNode specialTokens, Clock clock)
     implements ChatTemplate {
+  private static final String TOOL_USE = "tool_use";
+
+  /// A template and where it is from.
+  record Named(Source source, Template template) {
+    static Named parse(Source source) {
+      try {
+        return new Named(source, Template.parse(source.text()));
+      } catch (TemplateException e) {
+        throw new UserException(source.where() + " cannot be read: " + e.getMessage(), e);
+      }
+    }
+  }
 
   static @Nullable ChatTemplate load(Path path, Clock clock) {
-    return GgufFile.isGguf(path) ? loadGguf(path, clock) : loadFolder(path, clock);
-  }
-
-  private static @Nullable ChatTemplate loadFolder(Path folder, Clock clock) {
-    Path configFile = folder.resolve("tokenizer_config.json");
-    @Nullable ObjectNode config = Files.exists(configFile) ? Json.read(configFile) : null;
-    Path templateFile = folder.resolve("chat_template.jinja");
-    if (Files.exists(templateFile)) {
-      return create(read(templateFile), templateFile.toString(), config, clock);
-    }
-    @Nullable String text =
-        config == null ? null : configured(config.path("chat_template"), configFile);
-    return create(text, configFile + ", chat_template", config, clock);
-  }
-
-  private static @Nullable ChatTemplate loadGguf(Path path, Clock clock) {
-    try (GgufFile file = GgufFile.open(path)) {
-      ObjectNode config = GgufVocabulary.tokenizerConfigJson(file.metadata());
-      @Nullable String text = configured(config.path("chat_template"), path);
-      return create(text, path + ", tokenizer.chat_template", config, clock);
-    }
-  }
-
-  private static @Nullable ChatTemplate create(
-      @Nullable String text, String source, @Nullable ObjectNode config, Clock clock) {
-    if (text == null) {
-      return null;
-    }
-    try {
-      Template template = Template.parse(text);
-      return new JinjaChatTemplate(source, template, specialTokens(config), clock);
-    } catch (TemplateException e) {
-      throw new UserException(source + " cannot be read: " + e.getMessage(), e);
-    }
-  }
-
-  private static String read(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      throw new UserException("Cannot read " + file + ": " + e.getMessage() + ".", e);
-    }
-  }
-
-  private static @Nullable String configured(JsonNode node, Path file) {
-    if (node.isString()) {
-      return node.asString();
-    }
-    List<String> names = new ArrayList<>();
-    for (JsonNode named : node) {
-      names.add(named.path("name").asString(""));
-      if (names.getLast().equals("default")) {
-        return named.path("template").asString("");
+    TemplateFiles files = TemplateFiles.read(path);
+    SequencedMap<String, Named> parsed = new LinkedHashMap<>();
+    for (Map.Entry<String, Source> entry : files.templates().entrySet()) {
+      String name = entry.getKey();
+      // templates for other purposes are not looked into until they are asked for
+      if (name.equals(TemplateFiles.DEFAULT) || name.equals(TOOL_USE)) {
+        parsed.put(name, Named.parse(entry.getValue()));
       }
     }
-    if (names.isEmpty()) {
-      return null;
+    if (parsed.isEmpty() && !files.templates().isEmpty()) {
+      throw new UserException(
+          files.templates().firstEntry().getValue().where()
+              + " has the chat templates "
+              + files.names()
+              + ", but none named default; write the one to use to chat_template.jinja, or name it"
+              + " with --chat-template.");
     }
-    throw new UserException(
-        file
-            + " has the chat templates "
-            + names
-            + ", but none named default; write the one to use to chat_template.jinja.");
+    return parsed.isEmpty()
+        ? null
+        : new JinjaChatTemplate(parsed, path.toString(), files.specialTokens(), clock);
   }
 
-  private static ObjectNode specialTokens(@Nullable ObjectNode config) {
-    ObjectNode tokens = Json.object();
-    if (config == null) {
-      return tokens;
+  static ChatTemplate named(Path model, String nameOrFile, Clock clock) {
+    TemplateFiles files = TemplateFiles.read(model);
+    @Nullable Source source = files.templates().get(nameOrFile);
+    if (source == null && Files.isRegularFile(Path.of(nameOrFile))) {
+      source = TemplateFiles.file(Path.of(nameOrFile));
     }
-    for (Map.Entry<String, JsonNode> entry : config.properties()) {
-      JsonNode value = entry.getValue();
-      JsonNode text = value.isObject() ? value.path("content") : value;
-      if (entry.getKey().endsWith("_token") && text.isString()) {
-        tokens.set(entry.getKey(), text);
-      }
+    if (source == null) {
+      throw new UserException(
+          "There is no chat template '%s': it is neither a file nor one of the templates of %s, which are %s."
+              .formatted(nameOrFile, model, new TreeSet<>(files.names())));
     }
-    return tokens;
+    SequencedMap<String, Named> one = new LinkedHashMap<>();
+    one.put(TemplateFiles.DEFAULT, Named.parse(source));
+    return new JinjaChatTemplate(one, model.toString(), files.specialTokens(), clock);
   }
 
   @Override
-  public Rendering rendering(List<ChatMessage> messages, boolean addGenerationPrompt) {
-    ObjectNode variables = specialTokens.deepCopy();
-    ArrayNode turns = variables.putArray("messages");
-    for (ChatMessage message : messages) {
-      turns.addObject().put("role", message.role()).put("content", message.content());
-    }
-    variables.put("add_generation_prompt", addGenerationPrompt);
-    variables.putNull("tools");
-    variables.putNull("documents");
+  public Rendering rendering(Conversation conversation, boolean addGenerationPrompt) {
+    Named named = template(conversation);
+    ObjectNode all = specialTokens.deepCopy();
+    all.setAll(conversation.variables());
+    ArrayNode turns = all.putArray("messages");
+    conversation.messages().forEach(message -> turns.add(message.fields()));
+    all.put("add_generation_prompt", addGenerationPrompt);
+    put(all, "tools", conversation.tools());
+    put(all, "documents", conversation.documents());
     try {
-      return template.render(variables, clock);
+      return named.template().render(all, clock);
     } catch (TemplateException e) {
       throw new UserException(
-          "The chat template (" + source + ") refuses the conversation: " + e.getMessage(), e);
+          "The chat template ("
+              + named.source().where()
+              + ") refuses the conversation: "
+              + e.getMessage(),
+          e);
     }
+  }
+
+  private static void put(ObjectNode variables, String name, @Nullable ArrayNode value) {
+    if (value == null) {
+      // a name that the user set with chat_template_kwargs stays
+      variables.putIfAbsent(name, variables.nullNode());
+    } else {
+      variables.set(name, value);
+    }
+  }
+
+  private Named template(Conversation conversation) {
+    @Nullable Named toolUse = templates.get(TOOL_USE);
+    if (conversation.tools() != null && toolUse != null) {
+      return toolUse;
+    }
+    @Nullable Named usual = templates.get(TemplateFiles.DEFAULT);
+    if (usual == null) {
+      throw new UserException(
+          where
+              + " has a chat template for conversations with tools (tool_use), but none named"
+              + " default; write one to chat_template.jinja.");
+    }
+    return usual;
   }
 }

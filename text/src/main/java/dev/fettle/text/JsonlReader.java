@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// One sample per line. A line is one of
@@ -83,7 +84,7 @@ final class JsonlReader {
             "chat messages, but the model folder has no chat template; add chat_template.jinja to"
                 + " it, or use prompt and completion lines.");
       }
-      return maker.chat(messages(line.get("messages")), template);
+      return maker.chat(conversation(line), template);
     }
     if (line.has("text")) {
       return maker.text(string(line, "text"));
@@ -93,15 +94,18 @@ final class JsonlReader {
             .formatted(options.promptKey(), options.completionKey(), line.propertyNames()));
   }
 
-  private static List<ChatMessage> messages(JsonNode list) {
+  private static Conversation conversation(ObjectNode line) {
+    JsonNode list = line.path("messages");
     List<ChatMessage> messages = new ArrayList<>();
-    for (JsonNode message : list) {
-      messages.add(new ChatMessage(string(message, "role"), string(message, "content")));
-    }
+    list.forEach(message -> messages.add(ChatMessage.of(message)));
     if (messages.isEmpty()) {
       throw new UserException("expected a list of messages, found " + list + ".");
     }
-    return messages;
+    return new Conversation(
+        messages,
+        line.get("tools") instanceof ArrayNode tools ? tools : null,
+        line.get("documents") instanceof ArrayNode documents ? documents : null,
+        line.get("chat_template_kwargs") instanceof ObjectNode more ? more : Json.object());
   }
 
   private static String string(JsonNode object, String key) {

@@ -3,7 +3,6 @@ package dev.fettle.text;
 import dev.fettle.tensor.UserException;
 import dev.fettle.text.jinja.Rendering;
 import java.util.Arrays;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Tokenizes one sample and marks what is to be learned.
@@ -45,18 +44,17 @@ record SampleMaker(Tokenizer tokenizer, boolean completionOnly) {
 
   /// The template writes all special tokens, the first included, so none are added. With
   /// `completionOnly` the targets are the tokens that overlap what the assistant said.
-  Sample chat(List<ChatMessage> messages, ChatTemplate template) {
-    Rendering whole = template.rendering(messages, false);
+  Sample chat(Conversation conversation, ChatTemplate template) {
+    Rendering whole = template.rendering(conversation, false);
     String text = whole.text();
     if (!completionOnly) {
       return Sample.unmasked(tokenizer.encode(text, false));
     }
-    List<TextSpan> spans = AssistantSpans.of(messages, template, whole);
     TokenSpans tokens = tokenizer.encodeWithSpans(text, false);
+    boolean[] assistant = AssistantSpans.mask(tokens, conversation, template, whole);
     int[] labels = new int[tokens.ids().length];
     for (int i = 0; i < labels.length; i++) {
-      TextSpan token = new TextSpan(tokens.starts()[i], tokens.ends()[i]);
-      labels[i] = spans.stream().anyMatch(token::overlaps) ? tokens.ids()[i] : Sample.IGNORE;
+      labels[i] = assistant[i] ? tokens.ids()[i] : Sample.IGNORE;
     }
     Sample sample = new Sample(tokens.ids(), labels);
     if (sample.targetTokens() == 0) {

@@ -3,6 +3,7 @@ package dev.fettle.text;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.fettle.checkpoint.Json;
 import dev.fettle.tensor.UserException;
 import dev.fettle.text.jinja.Rendering;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.node.ArrayNode;
 
 class ChatTemplateTest {
   private static final List<ChatMessage> CONVERSATION =
@@ -92,6 +94,59 @@ class ChatTemplateTest {
         .isInstanceOf(UserException.class)
         .hasMessageContaining("chat_template.jinja")
         .hasMessageContaining("line 2");
+  }
+
+  @Test
+  void templateFilesReplaceTheConfiguredOnesAndToolsTakeToolUse() throws IOException {
+    config("{\"chat_template\": [{\"name\": \"default\", \"template\": \"config\"}]}");
+    Path more = Files.createDirectory(folder.resolve("additional_chat_templates"));
+    Files.writeString(more.resolve("tool_use.jinja"), "tools {{ tools[0].name }}");
+    Files.writeString(more.resolve("rag.jinja"), "rag");
+    assertThatThrownBy(() -> load().render(CONVERSATION, false))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("tool_use");
+    Files.writeString(folder.resolve("chat_template.jinja"), "file");
+    assertThat(load().render(CONVERSATION, false)).isEqualTo("file");
+    ArrayNode tools = (ArrayNode) Json.parse("{\"t\": [{\"name\": \"add\"}]}", "test").get("t");
+    Conversation withTools = new Conversation(CONVERSATION, tools, null, Json.object());
+    assertThat(load().render(withTools, false)).isEqualTo("tools add");
+    assertThat(ChatTemplate.named(folder, "rag").render(CONVERSATION, false)).isEqualTo("rag");
+    assertThat(
+            ChatTemplate.named(folder, more.resolve("rag.jinja").toString())
+                .render(CONVERSATION, false))
+        .isEqualTo("rag");
+    assertThatThrownBy(() -> ChatTemplate.named(folder, "nonesuch"))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("[default, rag, tool_use]");
+  }
+
+  @Test
+  void variablesReachTheTemplate() throws IOException {
+    Files.writeString(
+        folder.resolve("chat_template.jinja"), "{{ enable_thinking }} {{ add_generation_prompt }}");
+    ChatTemplate template = load().with(Json.object().put("enable_thinking", false));
+    assertThat(template.render(CONVERSATION, true)).isEqualTo("False True");
+    Conversation own =
+        new Conversation(CONVERSATION, null, null, Json.object().put("enable_thinking", 1));
+    assertThat(template.render(own, false)).isEqualTo("1 False");
+  }
+
+  @Test
+  void theFinalMessageCanBeContinued() throws IOException {
+    Files.writeString(
+        folder.resolve("chat_template.jinja"),
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}");
+    assertThat(load().continuing(Conversation.of(CONVERSATION)))
+        .isEqualTo("<user>Hi</s><assistant>Hello</s><user>Bye");
+    Files.writeString(
+        folder.resolve("chat_template.jinja"),
+        "{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}</s>{% endfor %}");
+    List<ChatMessage> open = List.of(new ChatMessage("assistant", " Well, "));
+    assertThat(load().continuing(Conversation.of(open))).isEqualTo("<assistant>Well,");
+    Files.writeString(folder.resolve("chat_template.jinja"), "nothing");
+    assertThatThrownBy(() -> load().continuing(Conversation.of(open)))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("cannot be continued");
   }
 
   private ChatTemplate load() {

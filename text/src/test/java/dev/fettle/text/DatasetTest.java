@@ -25,9 +25,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class DatasetTest {
   private static final ChatTemplate CHAT =
-      (messages, prompt) ->
+      (conversation, prompt) ->
           new Rendering(
-              messages.stream()
+              conversation.messages().stream()
                       .map(m -> "[" + m.role() + "]" + m.content() + "\n")
                       .collect(Collectors.joining())
                   + (prompt ? "[assistant]" : ""),
