@@ -2,12 +2,12 @@ package dev.fettle.benchmarks;
 
 import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.CheckpointWriter;
+import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
-import dev.fettle.tensor.DType;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -20,27 +20,15 @@ final class RandomCheckpoint {
 
   /// TinyLlama-1.1B: 22 layers, 2048 hidden, 5632 intermediate, 32 heads, 4 KV heads, 32,000 words.
   static ModelConfig tinyLlama() {
-    return new ModelConfig(
-        "llama",
-        2048,
-        5632,
-        22,
-        32,
-        4,
-        64,
-        32000,
-        2048,
-        1e-5,
-        10000,
-        null,
-        false,
-        false,
-        false,
-        "silu",
-        1,
-        List.of(2),
-        DType.BF16,
-        null);
+    return ModelConfig.parse(
+        Json.parse(
+            """
+            {"model_type": "llama", "hidden_size": 2048, "intermediate_size": 5632,
+             "num_hidden_layers": 22, "num_attention_heads": 32, "num_key_value_heads": 4,
+             "vocab_size": 32000, "rms_norm_eps": 1e-5, "torch_dtype": "bfloat16"}
+            """,
+            "TinyLlama"),
+        "TinyLlama");
   }
 
   static void write(Path folder, ModelConfig config) {

@@ -16,6 +16,11 @@ public record Architecture(
     ModelConfig config, List<TensorInfo> tensors, List<LinearModule> linears) {
   public static final String EMBEDDING = "model.embed_tokens.weight";
   public static final String FINAL_NORM = "model.norm.weight";
+
+  /// Norms of the heads of queries and keys, within a layer.
+  public static final String QUERY_NORM = "self_attn.q_norm";
+
+  public static final String KEY_NORM = "self_attn.k_norm";
   public static final String OUTPUT_HEAD = "lm_head.weight";
 
   public static Architecture of(ModelConfig config) {
@@ -27,11 +32,21 @@ public record Architecture(
     tensors.add(new TensorInfo(EMBEDDING, dtype, embedding));
     for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
       String prefix = "model.layers." + layer + ".";
-      tensors.add(new TensorInfo(prefix + "input_layernorm.weight", dtype, Shape.of(hidden)));
+      Norms norms = config.norms();
+      norm(prefix + Norms.BEFORE_ATTENTION, dtype, hidden, tensors);
       add(attention(config, prefix + "self_attn."), dtype, tensors, linears);
-      tensors.add(
-          new TensorInfo(prefix + "post_attention_layernorm.weight", dtype, Shape.of(hidden)));
+      if (norms.queryKey()) {
+        norm(prefix + QUERY_NORM, dtype, config.headDim(), tensors);
+        norm(prefix + KEY_NORM, dtype, config.headDim(), tensors);
+      }
+      if (norms.afterBranches()) {
+        norm(prefix + norms.afterAttention(), dtype, hidden, tensors);
+      }
+      norm(prefix + norms.beforeFeedForward(), dtype, hidden, tensors);
       add(feedForward(config, prefix + "mlp."), dtype, tensors, linears);
+      if (norms.afterBranches()) {
+        norm(prefix + norms.afterFeedForward(), dtype, hidden, tensors);
+      }
     }
     tensors.add(new TensorInfo(FINAL_NORM, dtype, Shape.of(hidden)));
     if (!config.tieWordEmbeddings()) {
@@ -40,26 +55,40 @@ public record Architecture(
     return new Architecture(config, List.copyOf(tensors), List.copyOf(linears));
   }
 
+  private static void norm(String module, DType dtype, long width, List<TensorInfo> tensors) {
+    tensors.add(new TensorInfo(module + ".weight", dtype, Shape.of(width)));
+  }
+
   private static List<LinearModule> attention(ModelConfig config, String prefix) {
     int hidden = config.hiddenSize();
     int queries = config.numAttentionHeads() * config.headDim();
     int keys = config.numKeyValueHeads() * config.headDim();
-    boolean bias = config.attentionBias();
+    boolean bias = config.biases().queryKeyValue();
+    LinearModule output =
+        new LinearModule(prefix + "o_proj", queries, hidden, config.biases().output());
+    if (config.fusedProjections()) {
+      return List.of(
+          new LinearModule(prefix + "qkv_proj", hidden, queries + 2 * keys, bias), output);
+    }
     return List.of(
         new LinearModule(prefix + "q_proj", hidden, queries, bias),
         new LinearModule(prefix + "k_proj", hidden, keys, bias),
         new LinearModule(prefix + "v_proj", hidden, keys, bias),
-        new LinearModule(prefix + "o_proj", queries, hidden, config.outputBias()));
+        output);
   }
 
   private static List<LinearModule> feedForward(ModelConfig config, String prefix) {
     int hidden = config.hiddenSize();
     int inner = config.intermediateSize();
-    boolean bias = config.mlpBias();
+    boolean bias = config.biases().mlp();
+    LinearModule down = new LinearModule(prefix + "down_proj", inner, hidden, bias);
+    if (config.fusedProjections()) {
+      return List.of(new LinearModule(prefix + "gate_up_proj", hidden, 2 * inner, bias), down);
+    }
     return List.of(
         new LinearModule(prefix + "gate_proj", hidden, inner, bias),
         new LinearModule(prefix + "up_proj", hidden, inner, bias),
-        new LinearModule(prefix + "down_proj", inner, hidden, bias));
+        down);
   }
 
   private static void add(

@@ -10,13 +10,13 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// Reads typed values from a JSON object; messages name the key and the file. A JSON null counts as
 /// absent, as it does for Hugging Face.
-record ConfigKeys(ObjectNode object, String source) {
-  @Nullable JsonNode get(String key) {
+public record ConfigKeys(ObjectNode object, String source) {
+  public @Nullable JsonNode get(String key) {
     @Nullable JsonNode node = object.get(key);
     return node == null || node.isNull() ? null : node;
   }
 
-  String requiredString(String key) {
+  public String requiredString(String key) {
     @Nullable JsonNode node = get(key);
     if (node == null) {
       throw missing(key, "text");
@@ -24,7 +24,7 @@ record ConfigKeys(ObjectNode object, String source) {
     return string(key, "");
   }
 
-  String string(String key, String fallback) {
+  public String string(String key, String fallback) {
     @Nullable JsonNode node = get(key);
     if (node == null) {
       return fallback;
@@ -35,7 +35,7 @@ record ConfigKeys(ObjectNode object, String source) {
     return node.stringValue();
   }
 
-  int requiredInt(String key) {
+  public int requiredInt(String key) {
     @Nullable Integer value = nullableInt(key);
     if (value == null) {
       throw missing(key, "a whole number");
@@ -47,11 +47,11 @@ record ConfigKeys(ObjectNode object, String source) {
     return value;
   }
 
-  int positiveInt(String key, int fallback) {
+  public int positiveInt(String key, int fallback) {
     return get(key) == null ? fallback : requiredInt(key);
   }
 
-  @Nullable Integer nullableInt(String key) {
+  public @Nullable Integer nullableInt(String key) {
     @Nullable JsonNode node = get(key);
     if (node == null) {
       return null;
@@ -63,7 +63,7 @@ record ConfigKeys(ObjectNode object, String source) {
   }
 
   /// A number or a list of numbers; empty if absent.
-  List<Integer> ints(String key) {
+  public List<Integer> ints(String key) {
     @Nullable JsonNode node = get(key);
     if (node == null) {
       return List.of();
@@ -84,7 +84,21 @@ record ConfigKeys(ObjectNode object, String source) {
     return List.copyOf(values);
   }
 
-  double requiredNumber(String key) {
+  /// A positive whole number, or null if the key is absent or null.
+  public @Nullable Integer positiveOrNull(String key) {
+    return get(key) == null ? null : Integer.valueOf(requiredInt(key));
+  }
+
+  public double positiveNumber(String key, double fallback) {
+    double value = number(key, fallback);
+    if (!(value > 0) || Double.isInfinite(value)) {
+      throw new UserException(
+          "Key '" + key + "' in " + source + " must be positive: " + value + ".");
+    }
+    return value;
+  }
+
+  public double requiredNumber(String key) {
     @Nullable JsonNode node = get(key);
     if (node == null) {
       throw missing(key, "a number");
@@ -92,7 +106,7 @@ record ConfigKeys(ObjectNode object, String source) {
     return number(key, 0);
   }
 
-  double number(String key, double fallback) {
+  public double number(String key, double fallback) {
     @Nullable JsonNode node = get(key);
     if (node == null) {
       return fallback;
@@ -103,7 +117,7 @@ record ConfigKeys(ObjectNode object, String source) {
     return node.doubleValue();
   }
 
-  boolean bool(String key, boolean fallback) {
+  public boolean bool(String key, boolean fallback) {
     @Nullable JsonNode node = get(key);
     if (node == null) {
       return fallback;

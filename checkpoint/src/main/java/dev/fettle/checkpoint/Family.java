@@ -1,72 +1,22 @@
 package dev.fettle.checkpoint;
 
-import dev.fettle.tensor.UserException;
-import java.util.Locale;
-import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
 
-/// The supported model families and the defaults in which their configurations differ. Source: the
-/// `configuration_*.py` of transformers.
-enum Family {
-  LLAMA("LlamaForCausalLM", 2048),
-  MISTRAL("MistralForCausalLM", 4096 * 32),
-  QWEN2("Qwen2ForCausalLM", 32768);
+/// A model family: what its `config.json` means, and how it is written. Everything else follows
+/// from the [ModelConfig]; a new family is one class in [dev.fettle.checkpoint.family].
+public interface Family {
+  /// The value of `model_type`.
+  String modelType();
 
-  private final String className;
-  private final int maxPositionEmbeddings;
+  /// The class in transformers, the value of `architectures`.
+  String className();
 
-  Family(String className, int maxPositionEmbeddings) {
-    this.className = className;
-    this.maxPositionEmbeddings = maxPositionEmbeddings;
-  }
+  /// Reads a configuration; absent keys have the values transformers gives them.
+  ///
+  /// @throws dev.fettle.tensor.UserException if a required key is missing, has the wrong type, or
+  ///   demands what is not supported
+  ModelConfig parse(ConfigKeys keys);
 
-  /// @throws UserException if the family is not supported
-  static Family of(String modelType, String source) {
-    for (Family family : values()) {
-      if (family.modelType().equals(modelType)) {
-        return family;
-      }
-    }
-    throw new UserException(
-        "model_type '"
-            + modelType
-            + "' in "
-            + source
-            + " is not supported yet; supported: llama, mistral, qwen2.");
-  }
-
-  String modelType() {
-    return name().toLowerCase(Locale.ROOT);
-  }
-
-  String className() {
-    return className;
-  }
-
-  int maxPositionEmbeddings() {
-    return maxPositionEmbeddings;
-  }
-
-  /// Key/value heads when the configuration does not say.
-  int keyValueHeads(int attentionHeads) {
-    return switch (this) {
-      case LLAMA -> attentionHeads;
-      case MISTRAL -> 8;
-      case QWEN2 -> 32;
-    };
-  }
-
-  /// Mistral's window is on unless it is null; Qwen2's only with `use_sliding_window`.
-  @Nullable Integer slidingWindow(ConfigKeys keys) {
-    return switch (this) {
-      case LLAMA -> null;
-      case MISTRAL ->
-          keys.object().has("sliding_window")
-              ? keys.nullableInt("sliding_window")
-              : Integer.valueOf(4096);
-      case QWEN2 ->
-          keys.bool("use_sliding_window", false)
-              ? Integer.valueOf(keys.positiveInt("sliding_window", 4096))
-              : null;
-    };
-  }
+  /// Adds the keys that not all families share, so that [#parse] gives an equal configuration.
+  void describe(ModelConfig config, ObjectNode json);
 }

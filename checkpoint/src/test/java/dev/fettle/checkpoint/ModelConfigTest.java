@@ -1,5 +1,6 @@
 package dev.fettle.checkpoint;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -39,7 +40,17 @@ class ModelConfigTest {
     "smollm_360m,361821120",
     "smollm_1_7b,1711376384",
     "tinyllama_1b_chat_v0.4,1100060672",
-    "tinyllama_1b_chat_v1.0,1100048384"
+    "tinyllama_1b_chat_v1.0,1100048384",
+    "gemma_2b,2506172416",
+    "gemma2_2b,2614341888",
+    "gemma2_2b-jpn,2614341888",
+    "gemma2_9b,9241705984",
+    "gemma2_27b,27227128320",
+    "gemma3_1b_it,999885952",
+    "qwen3_0.6b,596049920",
+    "qwen3_1.7b,1720574976",
+    "phi-3_5,3821079552",
+    "phi-4,3836021760"
   })
   void readsRealConfigurations(String name, long parameters) {
     Path file = shared("assets/model-configs/" + name + ".config.json");
@@ -52,7 +63,7 @@ class ModelConfigTest {
   void readsLlama3Scaling() {
     Path file = shared("assets/model-configs/llama3_2_1b.config.json");
     ModelConfig config = ModelConfig.parse(Json.read(file), file.toString());
-    assertThat(config.ropeScaling()).isEqualTo(new RopeScaling.Llama3(32, 1, 4, 8192));
+    assertThat(rotary(config).scaling()).isEqualTo(new RopeScaling.Llama3(32, 1, 4, 8192));
     assertThat(config.eosTokenIds()).containsExactly(128001, 128008, 128009);
     assertThat(config.headDim()).isEqualTo(64);
     assertThat(config.tieWordEmbeddings()).isTrue();
@@ -65,13 +76,14 @@ class ModelConfigTest {
     assertThat(config.numKeyValueHeads()).isEqualTo(2);
     assertThat(config.headDim()).isEqualTo(4);
     assertThat(config.rmsNormEps()).isEqualTo(1e-6);
-    assertThat(config.ropeTheta()).isEqualTo(10_000);
-    assertThat(config.ropeScaling()).isNull();
+    assertThat(rotary(config).theta()).isEqualTo(10_000);
+    assertThat(rotary(config).scaling()).isNull();
     assertThat(config.tieWordEmbeddings()).isFalse();
-    assertThat(config.attentionBias()).isFalse();
+    assertThat(config.biases().queryKeyValue()).isFalse();
     assertThat(config.maxPositionEmbeddings()).isEqualTo(2048);
     assertThat(config.torchDtype()).isEqualTo(DType.F32);
-    assertThat(config.eosTokenIds()).isEmpty();
+    assertThat(config.bosTokenId()).isEqualTo(1);
+    assertThat(config.eosTokenIds()).containsExactly(2);
   }
 
   @Test
@@ -84,19 +96,17 @@ class ModelConfigTest {
                 {"rope_theta": 500000, "rope_type": "linear", "factor": 2}\
                 """));
     assertThat(config.torchDtype()).isEqualTo(DType.BF16);
-    assertThat(config.ropeTheta()).isEqualTo(500_000);
-    assertThat(config.ropeScaling()).isEqualTo(new RopeScaling.Linear(2));
+    assertThat(rotary(config).theta()).isEqualTo(500_000);
+    assertThat(rotary(config).scaling()).isEqualTo(new RopeScaling.Linear(2));
   }
 
   @Test
   void biasesFollowTheFamily() {
     ModelConfig llama = parse(MINIMAL.formatted(", \"attention_bias\": true"));
-    assertThat(llama.attentionBias()).isTrue();
-    assertThat(llama.outputBias()).isTrue();
+    assertThat(llama.biases()).isEqualTo(new Biases(true, true, false));
     ModelConfig qwen =
         parse(MINIMAL.formatted(", \"num_key_value_heads\": 2").replace("llama", "qwen2"));
-    assertThat(qwen.attentionBias()).isTrue();
-    assertThat(qwen.outputBias()).isFalse();
+    assertThat(qwen.biases()).isEqualTo(new Biases(true, false, false));
     assertThat(Architecture.of(qwen).tensors())
         .extracting(TensorInfo::name)
         .contains("model.layers.0.self_attn.q_proj.bias")
@@ -109,14 +119,14 @@ class ModelConfigTest {
       quoteCharacter = '`',
       textBlock =
           """
-          , "model_type": "gemma2"|model_type 'gemma2' in config is not supported yet; supported: llama, mistral, qwen2
+          , "model_type": "gpt2"|model_type 'gpt2' in config is not supported yet; supported: llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text, phi3, smollm3, granite
           , "hidden_size": null|'hidden_size'
           , "hidden_size": 7|not a multiple of num_attention_heads
           , "hidden_size": -8|must be positive
           , "vocab_size": "ten"|expected a whole number
           , "num_key_value_heads": 3|num_key_value_heads
-          , "hidden_act": "gelu"|'gelu'
-          , "rope_scaling": {"type": "yarn"}|'yarn'
+          , "hidden_act": "relu"|'relu'
+          , "rope_scaling": {"type": "mrope"}|'mrope'
           , "rope_scaling": {"rope_type": "linear"}|'factor'
           , "torch_dtype": "int3"|'int3' in config
           """)
@@ -124,6 +134,10 @@ class ModelConfigTest {
     assertThatThrownBy(() -> parse(MINIMAL.formatted(extra)))
         .isInstanceOf(UserException.class)
         .hasMessageContaining(message);
+  }
+
+  private static Rotary rotary(ModelConfig config) {
+    return requireNonNull(config.layers().getFirst().rotary());
   }
 
   private static ModelConfig parse(String json) {

@@ -225,7 +225,7 @@ public final class GgufExport {
 
   private List<String> notes() {
     List<String> notes = new ArrayList<>();
-    Integer window = config.slidingWindow();
+    Integer window = config.layers().getFirst().window();
     if (window != null && window < config.maxPositionEmbeddings()) {
       notes.add(
           "llama.cpp has no sliding window for this model, so the file says a context of %d tokens, within which it computes the same."

@@ -66,7 +66,7 @@ public final class BlockRunner implements AutoCloseable {
 
   /// The longest sequence the model takes.
   public int maxLength() {
-    Integer window = config.slidingWindow();
+    Integer window = config.layers().getFirst().window();
     int most = config.maxPositionEmbeddings();
     return window == null ? most : Math.min(most, window);
   }

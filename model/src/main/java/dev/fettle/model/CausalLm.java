@@ -288,7 +288,7 @@ public final class CausalLm implements AutoCloseable {
   /// @throws UserException if the model cannot take so many positions
   private void checkLength(int positions) {
     int most = config.maxPositionEmbeddings();
-    Integer window = config.slidingWindow();
+    Integer window = config.layers().getFirst().window();
     if (window != null) { // within one window, attention is the same as without
       most = Math.min(most, window);
     }

@@ -128,7 +128,17 @@ final class ModelLoader {
             checkpoint, QuantizedWeights.of(checkpoint)::isQuantized, checkpoint.path().toString());
   }
 
+  /// @throws UserException if the decoder does not compute this family yet
+  private void requireComputed() {
+    if (!List.of("llama", "mistral", "qwen2").contains(config.modelType())) {
+      throw new UserException(
+          "Models of type '%s' (%s) are read but not computed yet."
+              .formatted(config.modelType(), checkpoint.path()));
+    }
+  }
+
   private CausalLm assemble() {
+    requireComputed();
     Architecture architecture = Architecture.of(config);
     check(checkpoint);
     try (Scope.Entered entered = weights.enter()) {

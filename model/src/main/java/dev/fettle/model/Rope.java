@@ -2,10 +2,12 @@ package dev.fettle.model;
 
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.checkpoint.RopeScaling;
+import dev.fettle.checkpoint.Rotary;
 import dev.fettle.engine.FusedSteps;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
+import dev.fettle.tensor.UserException;
 import org.jspecify.annotations.Nullable;
 
 /// Rotary position embeddings: the angle of pair `i` at position `p` is `p · theta^(−2i/headDim)`;
@@ -67,18 +69,30 @@ final class Rope implements AutoCloseable {
 
   /// float32 at each step, as transformers computes them.
   static float[] inverseFrequencies(ModelConfig config) {
+    Rotary rotary = config.layers().getFirst().rotary();
+    if (rotary == null) {
+      throw new IllegalStateException("no rotary embeddings");
+    }
     int half = config.headDim() / 2;
     float[] inverse = new float[half];
     for (int i = 0; i < half; i++) {
       float exponent = 2f * i / config.headDim();
-      inverse[i] = 1f / (float) Math.pow(config.ropeTheta(), exponent);
+      inverse[i] = 1f / (float) Math.pow(rotary.theta(), exponent);
     }
-    RopeScaling scaling = config.ropeScaling();
+    RopeScaling scaling = rotary.scaling();
     return switch (scaling) {
       case null -> inverse;
       case RopeScaling.Linear linear -> scaleAll(inverse, linear.factor());
       case RopeScaling.Llama3 llama3 -> scaleLlama3(inverse, llama3);
+      case RopeScaling.Dynamic dynamic -> throw unsupported(dynamic);
+      case RopeScaling.Yarn yarn -> throw unsupported(yarn);
+      case RopeScaling.Longrope longrope -> throw unsupported(longrope);
     };
+  }
+
+  private static UserException unsupported(RopeScaling scaling) {
+    return new UserException(
+        "RoPE scaling " + scaling.getClass().getSimpleName() + " is not computed yet.");
   }
 
   private static float[] scaleAll(float[] inverse, double factor) {

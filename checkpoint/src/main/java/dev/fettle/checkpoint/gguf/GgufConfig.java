@@ -1,12 +1,15 @@
 package dev.fettle.checkpoint.gguf;
 
+import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.checkpoint.RopeScaling;
+import dev.fettle.checkpoint.Rotary;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
 
 /// A model's configuration as metadata of a GGUF file, and back. Source of the keys: gguf-py,
 /// `constants.py`; of what is written for a family: llama.cpp, `conversion/`.
@@ -36,17 +39,18 @@ public final class GgufConfig {
     metadata.put(keys.feedForwardLength(), GgufValue.u32(config.intermediateSize()));
     metadata.put(keys.headCount(), GgufValue.u32(config.numAttentionHeads()));
     metadata.put(keys.headCountKv(), GgufValue.u32(config.numKeyValueHeads()));
-    metadata.put(keys.freqBase(), GgufValue.f32(config.ropeTheta()));
+    Rotary rotary = rotary(config);
+    metadata.put(keys.freqBase(), GgufValue.f32(rotary.theta()));
     metadata.put(keys.rmsEpsilon(), GgufValue.f32(config.rmsNormEps()));
     metadata.put(keys.keyLength(), GgufValue.u32(config.headDim()));
     metadata.put(keys.valueLength(), GgufValue.u32(config.headDim()));
     metadata.put(keys.vocabSize(), GgufValue.u32(config.vocabSize()));
     metadata.put(keys.dimensionCount(), GgufValue.u32(config.headDim()));
-    @Nullable Integer window = config.slidingWindow();
+    @Nullable Integer window = config.layers().getFirst().window();
     if (window != null) {
       metadata.put(keys.slidingWindow(), GgufValue.u32(window));
     }
-    switch (config.ropeScaling()) {
+    switch (rotary.scaling()) {
       case null -> {}
       case RopeScaling.Linear linear -> {
         metadata.put(keys.scalingType(), "linear");
@@ -59,26 +63,42 @@ public final class GgufConfig {
                   (float) llama3.lowFreqFactor(),
                   (float) llama3.highFreqFactor(),
                   llama3.originalMaxPositionEmbeddings()));
+      case RopeScaling.Dynamic dynamic -> throw unwritten(dynamic, source);
+      case RopeScaling.Yarn yarn -> throw unwritten(yarn, source);
+      case RopeScaling.Longrope longrope -> throw unwritten(longrope, source);
     }
     return metadata;
+  }
+
+  private static UserException unwritten(RopeScaling scaling, String source) {
+    return new UserException(
+        "RoPE scaling %s of %s cannot be written as GGUF yet; supported: linear and Llama 3's."
+            .formatted(scaling.getClass().getSimpleName(), source));
+  }
+
+  /// The rotary embedding of all layers.
+  private static Rotary rotary(ModelConfig config) {
+    @Nullable Rotary rotary = config.layers().getFirst().rotary();
+    if (rotary == null) {
+      throw new IllegalStateException("a family of GGUF without rotary embeddings");
+    }
+    return rotary;
   }
 
   /// The positions in which llama.cpp computes what the model does: it has no sliding window for
   /// these families, so only those inside the window.
   static int contextLength(ModelConfig config) {
-    @Nullable Integer window = config.slidingWindow();
+    @Nullable Integer window = config.layers().getFirst().window();
     int positions = config.maxPositionEmbeddings();
     return window == null ? positions : Math.min(positions, window);
   }
 
   /// The divisors that go into `rope_freqs.weight`, or null if the model needs none.
   public static float @Nullable [] ropeFactors(ModelConfig config) {
-    return switch (config.ropeScaling()) {
-      case null -> null;
-      case RopeScaling.Linear linear -> null;
-      case RopeScaling.Llama3 llama3 ->
-          RopeFactors.of(llama3, config.ropeTheta(), config.headDim());
-    };
+    Rotary rotary = rotary(config);
+    return rotary.scaling() instanceof RopeScaling.Llama3 llama3
+        ? RopeFactors.of(llama3, rotary.theta(), config.headDim())
+        : null;
   }
 
   /// What the tensors of a file say about the configuration.
@@ -109,27 +129,36 @@ public final class GgufConfig {
     double theta = decimal(metadata.number(keys.freqBase(), 10_000));
     @Nullable Integer window = metadata.whole(keys.slidingWindow());
     int positions = metadata.requiredPositive(keys.contextLength());
-    return new ModelConfig(
-        family == GgufFamily.LLAMA && window != null ? "mistral" : family.architecture(),
-        hidden,
-        metadata.requiredPositive(keys.feedForwardLength()),
-        metadata.requiredPositive(keys.blockCount()),
-        heads,
-        metadata.has(keys.headCountKv()) ? metadata.requiredPositive(keys.headCountKv()) : heads,
-        headDim,
-        tensors.vocabSize(),
-        positions,
-        decimal(metadata.requiredNumber(keys.rmsEpsilon())),
-        theta,
-        ropeScaling(metadata, keys, tensors.ropeFactors(), theta, headDim),
-        tensors.tied(),
-        family == GgufFamily.QWEN2 || tensors.attentionBias(),
-        tensors.mlpBias(),
-        "silu",
-        metadata.whole("tokenizer.ggml.bos_token_id"),
-        endTokens(metadata),
-        tensors.dtype(),
-        window);
+    ObjectNode json = Json.object();
+    json.put(
+        "model_type",
+        family == GgufFamily.LLAMA && window != null ? "mistral" : family.architecture());
+    json.put("hidden_size", hidden);
+    json.put("intermediate_size", metadata.requiredPositive(keys.feedForwardLength()));
+    json.put("num_hidden_layers", metadata.requiredPositive(keys.blockCount()));
+    json.put("num_attention_heads", heads);
+    json.put(
+        "num_key_value_heads",
+        metadata.has(keys.headCountKv()) ? metadata.requiredPositive(keys.headCountKv()) : heads);
+    json.put("head_dim", headDim);
+    json.put("vocab_size", tensors.vocabSize());
+    json.put("max_position_embeddings", positions);
+    json.put("rms_norm_eps", decimal(metadata.requiredNumber(keys.rmsEpsilon())));
+    json.put("rope_theta", theta);
+    @Nullable RopeScaling scaling =
+        ropeScaling(metadata, keys, tensors.ropeFactors(), theta, headDim);
+    if (scaling != null) {
+      json.set("rope_scaling", scaling.toJson());
+    }
+    json.put("tie_word_embeddings", tensors.tied());
+    json.put("attention_bias", tensors.attentionBias());
+    json.put("mlp_bias", tensors.mlpBias());
+    json.put("sliding_window", window);
+    json.put("use_sliding_window", window != null);
+    json.put("bos_token_id", metadata.whole("tokenizer.ggml.bos_token_id"));
+    endTokens(metadata).forEach(json.putArray("eos_token_id")::add);
+    json.put("torch_dtype", tensors.dtype().torchName());
+    return ModelConfig.parse(json, metadata.source());
   }
 
   private static void refuseExperts(GgufMetadata metadata, Keys keys) {

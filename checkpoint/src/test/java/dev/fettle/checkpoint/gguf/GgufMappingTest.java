@@ -45,8 +45,8 @@ class GgufMappingTest {
         config.vocabSize(),
         GgufConfig.ropeFactors(config),
         config.tieWordEmbeddings(),
-        config.attentionBias(),
-        config.mlpBias(),
+        config.biases().queryKeyValue(),
+        config.biases().mlp(),
         DType.F32);
   }
 
@@ -83,7 +83,7 @@ class GgufMappingTest {
         .as("without a window there is no difference")
         .isEqualTo("llama");
     ModelConfig windowed = ModelConfig.parse(config.toJson().put("sliding_window", 1024), "test");
-    assertThat(windowed.slidingWindow()).isEqualTo(1024);
+    assertThat(windowed.layers().getFirst().window()).isEqualTo(1024);
     GgufMetadata metadata = file(windowed);
     assertThat(metadata.requiredText(GgufConfig.ARCHITECTURE)).isEqualTo("llama");
     assertThat(metadata.whole("llama.context_length"))
@@ -91,7 +91,7 @@ class GgufMappingTest {
         .isEqualTo(1024);
     ModelConfig back = GgufConfig.fromMetadata(metadata, tensors(windowed));
     assertThat(back.modelType()).isEqualTo("mistral");
-    assertThat(back.slidingWindow()).isEqualTo(1024);
+    assertThat(back.layers().getFirst().window()).isEqualTo(1024);
   }
 
   @ParameterizedTest
