@@ -60,4 +60,13 @@ public sealed interface Checkpoint extends TensorSource permits CheckpointFolder
 
   /// Tokenizer, chat template, generation settings and licence: what a derived model copies along.
   List<CompanionFile> companions();
+
+  /// Bytes of all tensors of a model on disk.
+  ///
+  /// @throws dev.fettle.tensor.UserException if there is no readable model
+  static long storedBytes(Path path) {
+    try (Checkpoint stored = open(path)) {
+      return stored.infos().values().stream().mapToLong(TensorInfo::bytes).sum();
+    }
+  }
 }

@@ -1,7 +1,5 @@
 package dev.fettle.export;
 
-import dev.fettle.checkpoint.Checkpoint;
-import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.quantize.UnpackedCheckpoint;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
@@ -33,13 +31,6 @@ public final class Conversion {
         throw new UserException("Output " + output + " already exists; name another or remove it.");
       }
       return GgufExport.write(unpacked, output, GgufTarget.of(unpacked, options), listener);
-    }
-  }
-
-  /// Bytes of all tensors of a model.
-  static long storedBytes(Path model) {
-    try (Checkpoint stored = Checkpoint.open(model)) {
-      return stored.infos().values().stream().mapToLong(TensorInfo::bytes).sum();
     }
   }
 }

@@ -1,6 +1,7 @@
 package dev.fettle.export;
 
 import dev.fettle.checkpoint.Architecture;
+import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.TensorInfo;
@@ -67,7 +68,7 @@ final class FolderConversion {
       writeQuantized(output, tensors);
     }
     long before = source.stored().infos().values().stream().mapToLong(TensorInfo::bytes).sum();
-    long after = Conversion.storedBytes(output);
+    long after = Checkpoint.storedBytes(output);
     return new ConversionReport(
         output, before, after, (System.nanoTime() - start) / 1e9, tensors, List.of());
   }
@@ -93,7 +94,7 @@ final class FolderConversion {
   /// Notes a tensor that was packed or had another dtype.
   private void addChanged(
       String name, HostTensor tensor, List<ConvertedTensor> tensors, Arena arena) {
-    String from = format(name);
+    String from = source.storedFormat(name);
     String to = tensor.dtype().torchName();
     if (!from.equals(to)) {
       HostTensor exact = source.tensor(name, DType.F32, arena);
@@ -102,13 +103,6 @@ final class FolderConversion {
   }
 
   /// How a weight is stored in the source: `nf4:group=64`, `bfloat16`, ….
-  private String format(String name) {
-    PackedForm packed = source.form(name);
-    return packed == null
-        ? source.stored().info(name).dtype().torchName()
-        : packed.scheme().toString();
-  }
-
   private void writeQuantized(Path output, List<ConvertedTensor> tensors) {
     SequencedMap<String, Scheme> schemes = schemes();
     FolderFormat layout = FolderFormat.parse(options.format().text());
@@ -134,7 +128,10 @@ final class FolderConversion {
     for (TensorReport tensor : report.tensors()) {
       tensors.add(
           new ConvertedTensor(
-              tensor.name(), format(tensor.name()), tensor.scheme().toString(), tensor.error()));
+              tensor.name(),
+              source.storedFormat(tensor.name()),
+              tensor.scheme().toString(),
+              tensor.error()));
     }
     for (String name : source.infos().keySet()) {
       if (!quantized.contains(name)) {
@@ -195,7 +192,7 @@ final class FolderConversion {
               .formatted(
                   module.weightName(),
                   source.path(),
-                  format(module.weightName()),
+                  source.storedFormat(module.weightName()),
                   options.format().text(),
                   ConversionOptions.suggestion(options.format())));
     }

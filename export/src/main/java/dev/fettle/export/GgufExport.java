@@ -13,7 +13,6 @@ import dev.fettle.checkpoint.gguf.GgufTensorType;
 import dev.fettle.checkpoint.gguf.GgufValue;
 import dev.fettle.checkpoint.gguf.GgufWriter;
 import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
-import dev.fettle.quantize.PackedForm;
 import dev.fettle.quantize.UnpackedCheckpoint;
 import dev.fettle.quantize.ggml.GgufRecipe;
 import dev.fettle.quantize.ggml.Imatrix;
@@ -159,16 +158,12 @@ public final class GgufExport {
               name, tensor.type(), family.permutation(name, config), importance(tensor), arena);
       sink.put(made.data());
       source.release(name);
-      return new ConvertedTensor(name, format(name), tensor.type().name(), made.error());
+      return new ConvertedTensor(
+          name, source.storedFormat(name), tensor.type().name(), made.error());
     }
   }
 
   /// How a weight is stored in the source, such as `nf4:group=64` or `bfloat16`.
-  private String format(String name) {
-    PackedForm packed = source.form(name);
-    return packed == null ? source.info(name).dtype().torchName() : packed.scheme().toString();
-  }
-
   private float @Nullable [] importance(GgufTensorInfo tensor) {
     Imatrix imatrix = options.imatrix();
     return imatrix == null ? null : imatrix.importance(tensor.name(), tensor.shape().dim(-1));

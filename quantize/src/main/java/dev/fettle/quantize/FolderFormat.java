@@ -136,7 +136,7 @@ public enum FolderFormat {
   }
 
   List<TensorInfo> plan(TensorInfo weight, Scheme scheme, QuantizeOptions options) {
-    String module = module(weight.name());
+    String module = QuantizedWeights.module(weight.name());
     return switch (this) {
       case BITSANDBYTES ->
           BitsAndBytesLayout.plan(weight.name(), weight.shape(), weight.dtype(), scheme);
@@ -156,7 +156,7 @@ public enum FolderFormat {
 
   SequencedMap<String, HostTensor> tensors(
       String weightName, QuantizedTensor quantized, QuantizeOptions options) {
-    String module = module(weightName);
+    String module = QuantizedWeights.module(weightName);
     return switch (this) {
       case BITSANDBYTES -> BitsAndBytesLayout.tensors(weightName, quantized);
       case COMPRESSED_TENSORS ->
@@ -220,9 +220,5 @@ public enum FolderFormat {
     List<String> ignore = new ArrayList<>(plainLinears);
     ignore.add("lm_head");
     return new CompressedTensorsConfig(groups, ignore);
-  }
-
-  static String module(String weightName) {
-    return weightName.substring(0, weightName.length() - ".weight".length());
   }
 }

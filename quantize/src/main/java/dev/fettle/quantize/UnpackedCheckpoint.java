@@ -186,7 +186,13 @@ public final class UnpackedCheckpoint implements AutoCloseable {
     }
   }
 
-  /// Closes the checkpoint.
+  /// Closes the checkpoint. What a tensor is on disk: the scheme of a packed weight, else the
+  /// dtype.
+  public String storedFormat(String name) {
+    PackedForm form = form(name);
+    return form == null ? stored.info(name).dtype().torchName() : form.scheme().toString();
+  }
+
   @Override
   public void close() {
     stored.close();

@@ -3,7 +3,6 @@ package dev.fettle.export.merge;
 import dev.fettle.checkpoint.AtomicFolder;
 import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.CheckpointWriter;
-import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.evaluate.Comparison;
 import dev.fettle.evaluate.Evaluation;
 import dev.fettle.evaluate.KlDistribution;
@@ -105,7 +104,8 @@ public final class LowBitMerge {
       }
     }
     List<DeltaSurvival> layers = DeltaSurvival.of(request.model(), request.adapter(), folder);
-    return new MergeCandidate(target, folder, bytes(folder), layers, divergence(target, folder));
+    return new MergeCandidate(
+        target, folder, Checkpoint.storedBytes(folder), layers, divergence(target, folder));
   }
 
   private void merge(MergeTarget target, Path base, @Nullable DType dtype, Path output) {
@@ -116,12 +116,6 @@ public final class LowBitMerge {
         dtype,
         false,
         (index, total, name) -> listener.tensor(target, name, index + 1, total));
-  }
-
-  private static long bytes(Path model) {
-    try (Checkpoint stored = Checkpoint.open(model)) {
-      return stored.infos().values().stream().mapToLong(TensorInfo::bytes).sum();
-    }
   }
 
   private @Nullable KlDistribution divergence(MergeTarget target, Path folder) {

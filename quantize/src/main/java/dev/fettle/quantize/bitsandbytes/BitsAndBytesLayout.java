@@ -13,6 +13,7 @@ import dev.fettle.quantize.LlmInt8Tensor;
 import dev.fettle.quantize.Mxfp4Tensor;
 import dev.fettle.quantize.Nvfp4Tensor;
 import dev.fettle.quantize.QuantizedTensor;
+import dev.fettle.quantize.QuantizedWeights;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
@@ -57,7 +58,7 @@ public final class BitsAndBytesLayout {
     switch (quantized) {
       case CodebookTensor codebook -> putFourBit(weightName, codebook, tensors);
       case LlmInt8Tensor int8 -> {
-        String module = module(weightName);
+        String module = QuantizedWeights.module(weightName);
         tensors.put(weightName, new HostTensor(DType.I8, int8.shape(), int8.codes()));
         tensors.put(
             module + ".SCB",
@@ -122,7 +123,7 @@ public final class BitsAndBytesLayout {
                 weightName + state(FourBitCode.of(codebook)), DType.U8, Shape.of(length)));
       }
       case Scheme.LlmInt8 int8 -> {
-        String module = module(weightName);
+        String module = QuantizedWeights.module(weightName);
         plan.add(new TensorInfo(weightName, DType.I8, shape));
         plan.add(new TensorInfo(module + ".SCB", DType.F32, Shape.of(shape.dim(0))));
         plan.add(new TensorInfo(module + ".weight_format", DType.U8, Shape.of()));
@@ -151,12 +152,13 @@ public final class BitsAndBytesLayout {
     SequencedMap<String, TensorInfo> infos = source.infos();
     return infos.containsKey(weightName + state(FourBitCode.NF4))
         || infos.containsKey(weightName + state(FourBitCode.FP4))
-        || (weightName.endsWith(".weight") && infos.containsKey(module(weightName) + ".SCB"));
+        || (weightName.endsWith(".weight")
+            && infos.containsKey(QuantizedWeights.module(weightName) + ".SCB"));
   }
 
   /// The names of the tensors that belong to this quantized weight, the weight itself included.
   public static List<String> parts(TensorSource source, String weightName) {
-    String module = module(weightName);
+    String module = QuantizedWeights.module(weightName);
     return source.infos().keySet().stream()
         .filter(name ->
             name.equals(weightName)
@@ -223,7 +225,7 @@ public final class BitsAndBytesLayout {
           "Tensor '%s' is %s %s; an int8 weight is I8 [out, in]."
               .formatted(weight, codes.dtype(), shape));
     }
-    String module = module(weight);
+    String module = QuantizedWeights.module(weight);
     if (source.infos().containsKey(module + ".weight_format")) {
       HostTensor format = source.tensor(module + ".weight_format");
       if (format.byteSize() != 1
@@ -249,12 +251,6 @@ public final class BitsAndBytesLayout {
               .formatted(name, tensor.dtype(), tensor.shape(), dtype, shape));
     }
     return tensor;
-  }
-
-  private static String module(String weightName) {
-    return weightName.endsWith(".weight")
-        ? weightName.substring(0, weightName.length() - ".weight".length())
-        : weightName;
   }
 
   /// The `quantization_config` of `config.json`, with the keys transformers writes.
