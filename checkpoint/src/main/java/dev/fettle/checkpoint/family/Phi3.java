@@ -28,6 +28,7 @@ record Phi3() implements Family {
   @Override
   public void describe(ModelConfig config, ObjectNode json) {
     RotaryKeys.describe(config, json);
+    json.putNull("pad_token_id"); // the default need not lie within the vocabulary
     json.put("sliding_window", LayerKind.window(config));
   }
 }

@@ -78,6 +78,7 @@ record SmolLm3() implements Family {
   @Override
   public void describe(ModelConfig config, ObjectNode json) {
     RotaryKeys.describe(config, json);
+    json.putNull("pad_token_id"); // the default need not lie within the vocabulary
     json.put("attention_bias", config.biases().queryKeyValue());
     json.put("mlp_bias", config.biases().mlp());
     LayerKind.describe(config, json);
