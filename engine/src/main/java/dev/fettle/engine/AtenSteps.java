@@ -10,21 +10,25 @@ public final class AtenSteps implements FusedSteps {
   private AtenSteps() {}
 
   @Override
-  public Tensor rmsNorm(Tensor x, Tensor weight, double eps) {
+  public Tensor rmsNorm(Tensor x, Tensor weight, double eps, boolean onePlus) {
     try (Scope scope = Scope.open()) {
       Tensor wide = x.to(DType.F32);
       Tensor unit = wide.mul(inverseRms(wide, eps));
-      return scope.keep(unit.to(x.dtype()).mul(weight));
+      return scope.keep(
+          onePlus
+              ? unit.mulInPlace(weight.to(DType.F32).add(1)).to(x.dtype())
+              : unit.to(x.dtype()).mul(weight));
     }
   }
 
   @Override
-  public Tensor rmsNormBackward(Tensor dy, Tensor x, Tensor weight, double eps) {
+  public Tensor rmsNormBackward(Tensor dy, Tensor x, Tensor weight, double eps, boolean onePlus) {
     try (Scope scope = Scope.open()) {
       Tensor wide = x.to(DType.F32);
       Tensor inverse = inverseRms(wide, eps);
       Tensor unit = wide.mul(inverse);
-      Tensor dUnit = dy.to(DType.F32).mul(weight.to(DType.F32));
+      Tensor gain = weight.to(DType.F32);
+      Tensor dUnit = dy.to(DType.F32).mul(onePlus ? gain.add(1) : gain);
       Tensor along = dUnit.mul(unit).mean(-1);
       Tensor dx = dUnit.addcmulInPlace(unit, along, -1).mulInPlace(inverse);
       return scope.keep(dx.to(x.dtype()));
@@ -64,21 +68,35 @@ public final class AtenSteps implements FusedSteps {
   }
 
   @Override
-  public Tensor swiGlu(Tensor gate, Tensor up) {
+  public Tensor gated(Gate kind, Tensor gate, Tensor up) {
     try (Scope scope = Scope.open()) {
-      Tensor wide = gate.to(DType.F32).silu().mulInPlace(up);
+      Tensor wide = activated(kind, gate.to(DType.F32)).mulInPlace(up);
       return scope.keep(wide.to(gate.dtype()));
     }
   }
 
   @Override
-  public void swiGluBackwardInPlace(Tensor dy, Tensor gate, Tensor up) {
+  public void gatedBackwardInPlace(Gate kind, Tensor dy, Tensor gate, Tensor up) {
     try (Scope scope = Scope.open()) {
       Tensor wide = gate.to(DType.F32);
-      Tensor dGate = wide.siluBackward(dy.to(DType.F32).mul(up));
-      Tensor dUp = wide.silu().mulInPlace(dy);
+      Tensor dActivated = dy.to(DType.F32).mul(up);
+      Tensor dGate =
+          switch (kind) {
+            case SILU -> wide.siluBackward(dActivated);
+            case GELU_TANH -> wide.geluBackward(dActivated, true);
+            case GELU -> wide.geluBackward(dActivated, false);
+          };
+      Tensor dUp = activated(kind, wide).mulInPlace(dy);
       gate.copyInPlace(dGate);
       up.copyInPlace(dUp);
     }
+  }
+
+  private static Tensor activated(Gate kind, Tensor wide) {
+    return switch (kind) {
+      case SILU -> wide.silu();
+      case GELU_TANH -> wide.gelu(true);
+      case GELU -> wide.gelu(false);
+    };
   }
 }

@@ -482,6 +482,22 @@ public final class Tensor implements AutoCloseable {
     return wrap(torch.silu_backward(grad.raw(), raw()));
   }
 
+  /// `½ x (1 + erf(x / √2))`, or its approximation by tanh; Hendrycks & Gimpel 2016,
+  /// arXiv:1606.08415.
+  public Tensor gelu(boolean byTanh) {
+    return wrap(torch.gelu(raw(), byTanh ? "tanh" : "none"));
+  }
+
+  /// The gradient of {@link #gelu} at `this` for the output gradient `grad`.
+  public Tensor geluBackward(Tensor grad, boolean byTanh) {
+    return wrap(torch.gelu_backward(grad.raw(), raw(), byTanh ? "tanh" : "none"));
+  }
+
+  public Tensor tanhInPlace() {
+    raw().tanh_();
+    return this;
+  }
+
   @Override
   public String toString() {
     return dtype + " " + shape();

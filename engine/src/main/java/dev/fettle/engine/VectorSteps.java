@@ -15,13 +15,10 @@ public final class VectorSteps implements FusedSteps {
   /// Elements one thread takes at a time: enough to pay for the hand-over.
   private static final long GRAIN = 1L << 15;
 
-  /// The same for the heavier gate, a multiple of every vector width.
-  private static final long ELEMENT_GRAIN = 1L << 14;
-
   private VectorSteps() {}
 
   @Override
-  public Tensor rmsNorm(Tensor x, Tensor weight, double eps) {
+  public Tensor rmsNorm(Tensor x, Tensor weight, double eps, boolean onePlus) {
     Tensor y = Tensors.empty(x.dtype(), x.shape().toArray());
     int features = Math.toIntExact(x.size(-1));
     Lanes in = Lanes.of(x);
@@ -35,41 +32,47 @@ public final class VectorSteps implements FusedSteps {
           float inverse = inverseRms(in, base, features, eps);
           int i = 0;
           for (; i + Lanes.WIDTH <= features; i += Lanes.WIDTH) {
-            out.set(base + i, out.rounded(in.get(base + i).mul(inverse)).mul(gain.get(i)));
+            out.set(base + i, scaled(out, in.get(base + i).mul(inverse), gain.get(i), onePlus));
           }
           if (i < features) {
             int rest = features - i;
-            FloatVector unit = out.rounded(in.get(base + i, rest).mul(inverse));
-            out.set(base + i, unit.mul(gain.get(i, rest)), rest);
+            FloatVector unit = in.get(base + i, rest).mul(inverse);
+            out.set(base + i, scaled(out, unit, gain.get(i, rest), onePlus), rest);
           }
         });
     return y;
   }
 
+  private static FloatVector scaled(
+      Lanes out, FloatVector unit, FloatVector gain, boolean onePlus) {
+    return onePlus ? unit.mul(gain.add(1f)) : out.rounded(unit).mul(gain);
+  }
+
   @Override
-  public Tensor rmsNormBackward(Tensor dy, Tensor x, Tensor weight, double eps) {
+  public Tensor rmsNormBackward(Tensor dy, Tensor x, Tensor weight, double eps, boolean onePlus) {
     Tensor dx = Tensors.empty(x.dtype(), x.shape().toArray());
     int features = Math.toIntExact(x.size(-1));
     Lanes grad = Lanes.of(dy);
     Lanes in = Lanes.of(x);
     Lanes gain = Lanes.of(weight);
     Lanes out = Lanes.of(dx);
+    float offset = onePlus ? 1 : 0;
     forRows(
         x.size(0),
         features,
         row -> {
           long base = row * features;
           float inverse = inverseRms(in, base, features, eps);
-          float along = along(grad, in, gain, base, features) * inverse / features;
+          float along = along(grad, in, gain, offset, base, features) * inverse / features;
           int i = 0;
           for (; i + Lanes.WIDTH <= features; i += Lanes.WIDTH) {
-            FloatVector dUnit = grad.get(base + i).mul(gain.get(i));
+            FloatVector dUnit = grad.get(base + i).mul(gain.get(i).add(offset));
             FloatVector unit = in.get(base + i).mul(inverse);
             out.set(base + i, dUnit.sub(unit.mul(along)).mul(inverse));
           }
           if (i < features) {
             int rest = features - i;
-            FloatVector dUnit = grad.get(base + i, rest).mul(gain.get(i, rest));
+            FloatVector dUnit = grad.get(base + i, rest).mul(gain.get(i, rest).add(offset));
             FloatVector unit = in.get(base + i, rest).mul(inverse);
             out.set(base + i, dUnit.sub(unit.mul(along)).mul(inverse), rest);
           }
@@ -77,16 +80,20 @@ public final class VectorSteps implements FusedSteps {
     return dx;
   }
 
-  /// Σ dy · weight · x of one row.
-  private static float along(Lanes grad, Lanes in, Lanes gain, long base, int features) {
+  /// Σ dy · (offset + weight) · x of one row.
+  private static float along(
+      Lanes grad, Lanes in, Lanes gain, float offset, long base, int features) {
     FloatVector sum = FloatVector.zero(Lanes.FLOATS);
     int i = 0;
     for (; i + Lanes.WIDTH <= features; i += Lanes.WIDTH) {
-      sum = grad.get(base + i).mul(gain.get(i)).fma(in.get(base + i), sum);
+      sum = grad.get(base + i).mul(gain.get(i).add(offset)).fma(in.get(base + i), sum);
     }
     if (i < features) {
       int rest = features - i;
-      sum = grad.get(base + i, rest).mul(gain.get(i, rest)).fma(in.get(base + i, rest), sum);
+      sum =
+          grad.get(base + i, rest)
+              .mul(gain.get(i, rest).add(offset))
+              .fma(in.get(base + i, rest), sum);
     }
     return Lanes.sum(sum);
   }
@@ -142,66 +149,24 @@ public final class VectorSteps implements FusedSteps {
   }
 
   @Override
-  public Tensor swiGlu(Tensor gate, Tensor up) {
-    Tensor y = Tensors.empty(gate.dtype(), gate.shape().toArray());
-    Lanes g = Lanes.of(gate);
-    Lanes u = Lanes.of(up);
-    Lanes out = Lanes.of(y);
-    Parallel.forRange(gate.elements(), ELEMENT_GRAIN, (from, to) -> swiGlu(g, u, out, from, to));
-    return y;
-  }
-
-  private static void swiGlu(Lanes g, Lanes u, Lanes out, long from, long to) {
-    long at = from;
-    for (; at + Lanes.WIDTH <= to; at += Lanes.WIDTH) {
-      FloatVector x = g.get(at);
-      out.set(at, x.mul(sigmoid(x)).mul(u.get(at)));
-    }
-    if (at < to) {
-      int rest = (int) (to - at);
-      FloatVector x = g.get(at, rest);
-      out.set(at, x.mul(sigmoid(x)).mul(u.get(at, rest)), rest);
-    }
+  public Tensor gated(Gate kind, Tensor gate, Tensor up) {
+    return switch (kind) {
+      case SILU, GELU_TANH -> {
+        Tensor y = Tensors.empty(gate.dtype(), gate.shape().toArray());
+        VectorGates.forward(kind == Gate.GELU_TANH, gate, up, y);
+        yield y;
+      }
+      // no published model of these families asks for it: LibTorch's error function serves
+      case GELU -> AtenSteps.INSTANCE.gated(kind, gate, up);
+    };
   }
 
   @Override
-  public void swiGluBackwardInPlace(Tensor dy, Tensor gate, Tensor up) {
-    Lanes grad = Lanes.of(dy);
-    Lanes g = Lanes.of(gate);
-    Lanes u = Lanes.of(up);
-    Parallel.forRange(
-        gate.elements(), ELEMENT_GRAIN, (from, to) -> swiGluBackward(grad, g, u, from, to));
-  }
-
-  private static void swiGluBackward(Lanes grad, Lanes g, Lanes u, long from, long to) {
-    long at = from;
-    for (; at + Lanes.WIDTH <= to; at += Lanes.WIDTH) {
-      FloatVector x = g.get(at);
-      FloatVector d = grad.get(at);
-      FloatVector s = sigmoid(x);
-      FloatVector silu = x.mul(s);
-      g.set(at, d.mul(u.get(at)).mul(slope(silu, s)));
-      u.set(at, d.mul(silu));
+  public void gatedBackwardInPlace(Gate kind, Tensor dy, Tensor gate, Tensor up) {
+    switch (kind) {
+      case SILU, GELU_TANH -> VectorGates.backwardInPlace(kind == Gate.GELU_TANH, dy, gate, up);
+      case GELU -> AtenSteps.INSTANCE.gatedBackwardInPlace(kind, dy, gate, up);
     }
-    if (at < to) {
-      int rest = (int) (to - at);
-      FloatVector x = g.get(at, rest);
-      FloatVector d = grad.get(at, rest);
-      FloatVector s = sigmoid(x);
-      FloatVector silu = x.mul(s);
-      g.set(at, d.mul(u.get(at, rest)).mul(slope(silu, s)), rest);
-      u.set(at, d.mul(silu), rest);
-    }
-  }
-
-  /// `silu'(x) = s · (1 + x · (1 − s)) = s + silu · (1 − s)`
-  private static FloatVector slope(FloatVector silu, FloatVector s) {
-    return silu.sub(silu.mul(s)).add(s);
-  }
-
-  private static FloatVector sigmoid(FloatVector x) {
-    FloatVector one = FloatVector.broadcast(Lanes.FLOATS, 1f);
-    return one.div(Lanes.exp(x.neg()).add(1f));
   }
 
   private interface Row {

@@ -1,14 +1,15 @@
 package dev.fettle.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.data.Offset.offset;
 
 import dev.fettle.tensor.DType;
 import java.util.List;
 import java.util.function.Function;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// The vector kernels against LibTorch's operations, with feature counts around the vector width.
 /// (One feature alone has no gradient through its norm: only rounding would be compared.)
@@ -34,19 +35,30 @@ class FusedStepsTest {
     "1,3,BF16", "3,15,BF16", "7,16,BF16", "5,17,BF16", "33,172,BF16", "64,2048,BF16"
   })
   void agree(int rows, int features, DType dtype) {
-    compare(
-        dtype, steps -> steps.rmsNorm(draw(1, dtype, rows, features), gain(dtype, features), EPS));
+    for (boolean onePlus : new boolean[] {false, true}) {
+      compare(
+          dtype,
+          steps ->
+              steps.rmsNorm(draw(1, dtype, rows, features), gain(dtype, features), EPS, onePlus));
+      compare(
+          dtype,
+          steps ->
+              steps.rmsNormBackward(
+                  draw(2, dtype, rows, features),
+                  draw(1, dtype, rows, features),
+                  gain(dtype, features),
+                  EPS,
+                  onePlus));
+    }
+    for (Gate kind : List.of(Gate.SILU, Gate.GELU_TANH)) {
+      gatesAgree(kind, rows, features, dtype);
+    }
+  }
+
+  private static void gatesAgree(Gate kind, int rows, int features, DType dtype) {
     compare(
         dtype,
-        steps ->
-            steps.rmsNormBackward(
-                draw(2, dtype, rows, features),
-                draw(1, dtype, rows, features),
-                gain(dtype, features),
-                EPS));
-    compare(
-        dtype,
-        steps -> steps.swiGlu(draw(3, dtype, rows, features), draw(4, dtype, rows, features)));
+        steps -> steps.gated(kind, draw(3, dtype, rows, features), draw(4, dtype, rows, features)));
     for (int which = 0; which < 2; which++) {
       int output = which;
       compare(
@@ -54,11 +66,45 @@ class FusedStepsTest {
           steps -> {
             List<Tensor> gateAndUp =
                 List.of(draw(3, dtype, rows, features), draw(4, dtype, rows, features));
-            steps.swiGluBackwardInPlace(
-                draw(5, dtype, rows, features), gateAndUp.get(0), gateAndUp.get(1));
+            steps.gatedBackwardInPlace(
+                kind, draw(5, dtype, rows, features), gateAndUp.get(0), gateAndUp.get(1));
             return gateAndUp.get(output);
           });
     }
+  }
+
+  /// The definitions themselves, from the formulas in float64.
+  @ParameterizedTest
+  @EnumSource(Gate.class)
+  void gatesAreTheirFormulas(Gate kind) {
+    float[] points = {-6, -2.5f, -0.3f, 0, 1e-3f, 0.7f, 3, 9};
+    float[] found;
+    try (Scope scope = Scope.open()) {
+      Tensor ones = Tensors.full(DType.F32, 1, 1, points.length);
+      found = FusedSteps.best().gated(kind, Tensors.of(points, 1, points.length), ones).toFloats();
+    }
+    for (int i = 0; i < points.length; i++) {
+      double x = points[i];
+      double tanh = Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x));
+      double expected =
+          switch (kind) {
+            case SILU -> x / (1 + Math.exp(-x));
+            case GELU_TANH -> x / 2 * (1 + tanh);
+            case GELU -> x / 2 * (1 + erf(x / Math.sqrt(2)));
+          };
+      assertThat((double) found[i]).isCloseTo(expected, offset(FLOAT32));
+    }
+  }
+
+  /// `2/√π ∫ exp(−t²)` from 0 to `x` by Simpson's rule.
+  private static double erf(double x) {
+    int steps = 2000;
+    double sum = 1 + Math.exp(-x * x);
+    for (int i = 1; i < steps; i++) {
+      double t = x * i / steps;
+      sum += (i % 2 == 0 ? 2 : 4) * Math.exp(-t * t);
+    }
+    return 2 / Math.sqrt(Math.PI) * sum * x / steps / 3;
   }
 
   @ParameterizedTest(name = "{0} heads of {1}, {2}, inverse {3}")
@@ -81,15 +127,16 @@ class FusedStepsTest {
         });
   }
 
-  @Test
-  void extremeGatesStayFinite() {
+  @ParameterizedTest
+  @EnumSource(Gate.class)
+  void extremeGatesStayFinite(Gate kind) {
     try (Scope scope = Scope.open()) {
       Tensor gate = Tensors.of(new float[] {-200, -90, 0, 90, 200}, 1, 5);
       Tensor up = Tensors.of(new float[] {1, 1, 1, 1, 1}, 1, 5);
-      assertThat(VectorSteps.INSTANCE.swiGlu(gate, up).toFloats())
-          .containsExactly(AtenSteps.INSTANCE.swiGlu(gate, up).toFloats());
+      assertThat(VectorSteps.INSTANCE.gated(kind, gate, up).toFloats())
+          .containsExactly(AtenSteps.INSTANCE.gated(kind, gate, up).toFloats());
       Tensor dy = Tensors.of(new float[] {1, 1, 1, 1, 1}, 1, 5);
-      VectorSteps.INSTANCE.swiGluBackwardInPlace(dy, gate, up);
+      VectorSteps.INSTANCE.gatedBackwardInPlace(kind, dy, gate, up);
       assertThat(gate.allFinite()).isTrue();
       assertThat(up.allFinite()).isTrue();
     }

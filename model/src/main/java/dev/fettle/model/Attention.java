@@ -4,45 +4,63 @@ import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Var;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/// Self-attention: project to queries, keys and values, rotate, attend, project back.
+/// Self-attention: project to queries, keys and values, normalise them in some families, rotate,
+/// attend, project back.
 final class Attention {
   private final int layer;
   private final int heads;
   private final int kvHeads;
   private final int headDim;
-  private final Linear queryProjection;
-  private final Linear keyProjection;
-  private final Linear valueProjection;
+  private final Projections projections;
+  private final @Nullable RmsNorm queryNorm;
+  private final @Nullable RmsNorm keyNorm;
   private final Linear outputProjection;
   private final Rope rope;
 
+  /// @param projections gives queries, keys and values
+  /// @param queryNorm of each head of the queries before it is rotated, or null
+  /// @param keyNorm of each head of the keys
   Attention(
       int layer,
       ModelConfig config,
       Rope rope,
-      Linear query,
-      Linear key,
-      Linear value,
+      Projections projections,
+      @Nullable RmsNorm queryNorm,
+      @Nullable RmsNorm keyNorm,
       Linear out) {
     this.layer = layer;
     this.heads = config.numAttentionHeads();
     this.kvHeads = config.numKeyValueHeads();
     this.headDim = config.headDim();
     this.rope = rope;
-    this.queryProjection = query;
-    this.keyProjection = key;
-    this.valueProjection = value;
+    this.projections = projections;
+    this.queryNorm = queryNorm;
+    this.keyNorm = keyNorm;
     this.outputProjection = out;
   }
 
   Var apply(Pass pass, Var x) {
-    Var q = queryProjection.apply(pass, x);
-    Var k = keyProjection.apply(pass, x);
-    Var v = valueProjection.apply(pass, x);
+    List<Var> projected = projections.apply(pass, x);
+    Var q = normed(pass, queryNorm, projected.get(0));
+    Var k = normed(pass, keyNorm, projected.get(1));
+    Var v = projected.get(2);
     rope.rotateInPlace(q.value(), pass, false);
     rope.rotateInPlace(k.value(), pass, false);
     return outputProjection.apply(pass, attend(pass, q, k, v));
+  }
+
+  private static Var normed(Pass pass, @Nullable RmsNorm norm, Var x) {
+    if (norm == null) {
+      return x;
+    }
+    Var y = norm.apply(pass.tape(), x);
+    if (!y.needsGrad()) {
+      x.value().close();
+    }
+    return y;
   }
 
   /// @param q rotated queries `[batch · length, heads · headDim]`

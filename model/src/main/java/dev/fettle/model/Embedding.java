@@ -11,17 +11,21 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/// Looks token ids up: row `id` of the weight `[vocab, hidden]`, with an optional low-rank update
-/// (see {@link EmbeddingLora}) or some rows that take the place of others.
+/// Looks token ids up: row `id` of the weight `[vocab, hidden]` times a constant, with an optional
+/// low-rank update (see {@link EmbeddingLora}) or some rows that take the place of others. As in
+/// PEFT the constant multiplies these too.
 public final class Embedding {
   private Weight weight;
   private final DType compute;
+  private final double scale;
   private @Nullable LoraPair lora;
   private @Nullable TokenRows tokens;
 
-  Embedding(Weight weight, DType compute) {
+  /// @param scale factor of every embedding
+  Embedding(Weight weight, DType compute, double scale) {
     this.weight = weight;
     this.compute = compute;
+    this.scale = scale;
   }
 
   public Weight weight() {
@@ -59,7 +63,19 @@ public final class Embedding {
     if (lora != null) {
       y = EmbeddingLora.apply(tape, this::frozen, ids, lora, y);
     }
-    return tokens == null ? y : tokens.embed(tape, ids, y);
+    return scaled(tape, tokens == null ? y : tokens.embed(tape, ids, y));
+  }
+
+  /// In the memory of `y`, whose own value no gradient needs.
+  private Var scaled(Tape tape, Var y) {
+    if (scale == 1) {
+      return y;
+    }
+    Var output = Var.of(y.value().mulInPlace(scale), y.needsGrad());
+    if (output.needsGrad()) {
+      tape.record(() -> y.accumulate(output.takeGrad().mulInPlace(scale)));
+    }
+    return output;
   }
 
   private Var lookUp(Tape tape, Tensor ids) {

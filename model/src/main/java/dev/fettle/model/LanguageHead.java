@@ -10,6 +10,9 @@ import org.jspecify.annotations.Nullable;
 
 /// The output head and the cross-entropy, together and in chunks of tokens, so that `[tokens,
 /// vocab]` never exists at once. Tokens without a label cost nothing.
+///
+/// With a scale `m` and a soft cap `c` the logits are `y = c · tanh(m · z / c)` of the product `z`,
+/// and `dz = m · (1 − (y / c)²) · dy`; Gemma 2, arXiv:2408.00118, section 2.
 final class LanguageHead {
   /// Path of the module in Hugging Face's naming.
   static final String PATH = "lm_head";
@@ -18,10 +21,16 @@ final class LanguageHead {
   private static final long CHUNK_LOGITS = 1L << 24;
 
   private final Linear projection;
+  private final double scale;
+  private final @Nullable Double cap;
   private @Nullable TokenRows tokens;
 
-  LanguageHead(Weight weight, Scratch scratch) {
+  /// @param scale factor of the logits
+  /// @param cap bound of the logits, or null
+  LanguageHead(Weight weight, Scratch scratch, double scale, @Nullable Double cap) {
     this.projection = new Linear(PATH, weight, null, scratch);
+    this.scale = scale;
+    this.cap = cap;
   }
 
   Linear projection() {
@@ -38,8 +47,28 @@ final class LanguageHead {
   Tensor logits(Tensor hidden) {
     try (Scope scope = Scope.open()) {
       Pass pass = Pass.inference(1, Math.toIntExact(hidden.size(0)));
-      return scope.keep(apply(pass, Var.constant(hidden)).value().to(DType.F32));
+      return scope.keep(shaped(apply(pass, Var.constant(hidden)).value()));
     }
+  }
+
+  /// Scaled and capped, float32; in the memory of the product where that is float32.
+  private Tensor shaped(Tensor product) {
+    Tensor wide = product.to(DType.F32);
+    if (scale != 1) {
+      wide.mulInPlace(scale);
+    }
+    if (cap != null) {
+      wide.mulInPlace(1 / cap).tanhInPlace().mulInPlace(cap);
+    }
+    return wide;
+  }
+
+  /// The derivative of [#shaped] where its result is `logits`; null if it is 1.
+  private @Nullable Tensor slope(Tensor logits) {
+    if (cap == null) {
+      return null;
+    }
+    return logits.mul(logits).mulInPlace(-scale / (cap * cap)).addInPlace(scale);
   }
 
   private Var apply(Pass pass, Var rows) {
@@ -108,15 +137,23 @@ final class LanguageHead {
     return sum[0];
   }
 
-  /// `scale · (softmax(logits) − onehot(target))` in the dtype of the logits; adds the loss to
-  /// `sum`.
-  private static Tensor softmaxGradient(Tensor logits, Tensor target, double scale, double[] sum) {
-    Tensor wide = logits.to(DType.F32);
+  /// `lossScale · (softmax(logits) − onehot(target))`, sent back to the product the logits are made
+  /// of, in its dtype; adds the loss to `sum`.
+  ///
+  /// @param product is overwritten
+  private Tensor softmaxGradient(Tensor product, Tensor target, double lossScale, double[] sum) {
+    Tensor wide = shaped(product);
+    Tensor slope = slope(wide);
     Tensor normaliser = wide.logSumExp(-1);
     sum[0] += normaliser.sub(wide.gather(1, target)).to(DType.F64).sum().item();
     Tensor p = wide.subInPlace(normaliser).expInPlace();
     p.scatterAddInPlace(1, target, Tensors.full(DType.F32, -1, target.size(0), 1));
-    return p.mulInPlace(scale).to(logits.dtype());
+    if (slope == null) {
+      p.mulInPlace(lossScale * scale);
+    } else {
+      p.mulInPlace(lossScale).mulInPlace(slope);
+    }
+    return p.to(product.dtype());
   }
 
   private void forChunks(long rows, Chunk body) {

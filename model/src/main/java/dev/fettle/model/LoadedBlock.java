@@ -38,23 +38,23 @@ public final class LoadedBlock implements AutoCloseable {
 
   /// The weight of the norm before the attention, `[hidden]`.
   public Tensor inputNorm() {
-    return block.inputNorm().frozen();
+    return block.norms().input().frozen();
   }
 
   /// The weight of the norm before the feed-forward part, `[hidden]`.
   public Tensor postAttentionNorm() {
-    return block.postAttentionNorm().frozen();
+    return block.norms().feedForward().frozen();
   }
 
   /// Replaces the weight of the norm before the attention; the tensor must live as long as the
   /// block is used.
   public void inputNorm(Tensor weight) {
-    block.inputNorm().frozen(weight);
+    block.norms().input().frozen(weight);
   }
 
   /// Replaces the weight of the norm before the feed-forward part.
   public void postAttentionNorm(Tensor weight) {
-    block.postAttentionNorm().frozen(weight);
+    block.norms().feedForward().frozen(weight);
   }
 
   /// Runs the block on sequences from their first position on.

@@ -4,6 +4,7 @@ import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.LinearModule;
 import dev.fettle.checkpoint.ModelConfig;
+import dev.fettle.engine.Gate;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Tensors;
@@ -114,7 +115,7 @@ final class ModelLoader {
       if (table instanceof Weight.Dense dense) {
         weights.adopt(dense.value());
       }
-      return new Embedding(table, loader.compute);
+      return new Embedding(table, loader.compute, loader.embeddingScale());
     } finally {
       loader.scratch.close();
       loader.weights.close();
@@ -128,12 +129,17 @@ final class ModelLoader {
             checkpoint, QuantizedWeights.of(checkpoint)::isQuantized, checkpoint.path().toString());
   }
 
-  /// @throws UserException if the decoder does not compute this family yet
+  /// @throws UserException if the decoder does not compute all of this configuration yet
   private void requireComputed() {
-    if (!List.of("llama", "mistral", "qwen2").contains(config.modelType())) {
+    boolean plain =
+        config.layers().stream().distinct().count() == 1
+            && config.layers().getFirst().rotary() != null
+            && config.softCaps().attention() == null
+            && config.attentionScale() == 1 / Math.sqrt(config.headDim());
+    if (!plain) {
       throw new UserException(
-          "Models of type '%s' (%s) are read but not computed yet."
-              .formatted(config.modelType(), checkpoint.path()));
+          "Model %s attends in a way that is read but not computed yet."
+              .formatted(checkpoint.path()));
     }
   }
 
@@ -157,10 +163,14 @@ final class ModelLoader {
           new CausalLm.Parts(
               config,
               compute,
-              new Embedding(embedding, compute),
+              new Embedding(embedding, compute, embeddingScale()),
               blocks,
               finalNorm,
-              new LanguageHead(head, scratch),
+              new LanguageHead(
+                  head,
+                  scratch,
+                  1 / config.multipliers().logitsScaling(),
+                  config.softCaps().logits()),
               linears,
               parameters,
               List.of(checkpoint, packed, weights, scratch, rope)));
@@ -169,25 +179,59 @@ final class ModelLoader {
 
   private DecoderBlock block(int layer, Rope rope) {
     String prefix = "model.layers." + layer + ".";
+    BlockNorms norms = BlockNorms.load(config.norms(), module -> norm(prefix + module + ".weight"));
     Attention attention =
         new Attention(
             layer,
             config,
             rope,
-            linearAt(prefix + "self_attn.q_proj"),
-            linearAt(prefix + "self_attn.k_proj"),
-            linearAt(prefix + "self_attn.v_proj"),
+            queriesKeysValues(prefix + "self_attn."),
+            norms.query(),
+            norms.key(),
             linearAt(prefix + "self_attn.o_proj"));
     GatedMlp mlp =
-        new GatedMlp(
-            linearAt(prefix + "mlp.gate_proj"),
-            linearAt(prefix + "mlp.up_proj"),
-            linearAt(prefix + "mlp.down_proj"));
-    return new DecoderBlock(
-        norm(prefix + "input_layernorm.weight"),
-        attention,
-        norm(prefix + "post_attention_layernorm.weight"),
-        mlp);
+        new GatedMlp(gateAndUp(prefix + "mlp."), linearAt(prefix + "mlp.down_proj"), gate());
+    return new DecoderBlock(norms, attention, mlp, config.multipliers().residual());
+  }
+
+  private Projections queriesKeysValues(String prefix) {
+    if (!config.fusedProjections()) {
+      return new Projections.Separate(
+          List.of(
+              linearAt(prefix + "q_proj"),
+              linearAt(prefix + "k_proj"),
+              linearAt(prefix + "v_proj")));
+    }
+    int queries = config.numAttentionHeads() * config.headDim();
+    int keys = config.numKeyValueHeads() * config.headDim();
+    return new Projections.Fused(linearAt(prefix + "qkv_proj"), List.of(queries, keys, keys));
+  }
+
+  private Projections gateAndUp(String prefix) {
+    int inner = config.intermediateSize();
+    return config.fusedProjections()
+        ? new Projections.Fused(linearAt(prefix + "gate_up_proj"), List.of(inner, inner))
+        : new Projections.Separate(
+            List.of(linearAt(prefix + "gate_proj"), linearAt(prefix + "up_proj")));
+  }
+
+  private Gate gate() {
+    return switch (config.activation()) {
+      case SILU -> Gate.SILU;
+      case GELU_TANH -> Gate.GELU_TANH;
+      case GELU -> Gate.GELU;
+    };
+  }
+
+  /// Gemma's factor is a tensor in transformers, which has the dtype of the weights; Granite's is a
+  /// number.
+  private double embeddingScale() {
+    double scale = config.multipliers().embedding();
+    if (!config.norms().onePlusWeight()) {
+      return scale;
+    }
+    float single = (float) scale;
+    return compute == DType.BF16 ? Casts.bf16ToFloat(Casts.floatToBf16(single)) : single;
   }
 
   private Linear linearAt(String path) {
@@ -293,7 +337,8 @@ final class ModelLoader {
         options.trainable()
             ? new RmsNorm.Gain.Trained(parameter(name))
             : new RmsNorm.Gain.Frozen(dense(name)),
-        config.rmsNormEps());
+        config.norms().eps(),
+        config.norms().onePlusWeight());
   }
 
   /// A weight in the compute dtype: the mapped file itself where it has that dtype, else a

@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
 /// trained one and back.
 public final class ModelTensors {
   private static final Pattern NORM =
-      Pattern.compile("model\\.layers\\.(\\d+)\\.(input|post_attention)_layernorm\\.weight");
+      Pattern.compile("model\\.layers\\.(\\d+)\\.(\\w+_layernorm|self_attn\\.[qk]_norm)\\.weight");
   private static final String WEIGHT = ".weight";
   private static final String BIAS = ".bias";
 
@@ -123,8 +123,15 @@ public final class ModelTensors {
     if (!matcher.matches()) {
       return finalNorm;
     }
-    DecoderBlock block = blocks.get(Integer.parseInt(matcher.group(1)));
-    return matcher.group(2).equals("input") ? block.inputNorm() : block.postAttentionNorm();
+    RmsNorm norm =
+        blocks
+            .get(Integer.parseInt(matcher.group(1)))
+            .norms()
+            .named(matcher.group(2), model.config().norms());
+    if (norm == null) {
+      throw new IllegalArgumentException("the model has no " + name);
+    }
+    return norm;
   }
 
   private Weight weight(String name) {

@@ -7,7 +7,11 @@ import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Var;
 import dev.fettle.tensor.DType;
 
-/// Root-mean-square normalisation with a weight `[features]`, frozen or trained.
+/// Root-mean-square normalisation with a weight `[features]`, frozen or trained; the gain is the
+/// weight or, in gemma, 1 + weight.
+///
+/// A norm of fewer features than its input has normalises each group of so many, such as the heads
+/// of a projection.
 final class RmsNorm {
   /// The weight of a norm.
   sealed interface Gain {
@@ -25,11 +29,14 @@ final class RmsNorm {
 
   private Gain gain;
   private final double eps;
+  private final boolean onePlus;
   private final FusedSteps steps = FusedSteps.best();
 
-  RmsNorm(Gain gain, double eps) {
+  /// @param onePlus whether the gain is 1 + weight
+  RmsNorm(Gain gain, double eps, boolean onePlus) {
     this.gain = gain;
     this.eps = eps;
+    this.onePlus = onePlus;
   }
 
   Gain gain() {
@@ -58,11 +65,18 @@ final class RmsNorm {
     gain = new Gain.Frozen(weight);
   }
 
+  /// @param x `[rows, n · features]`
+  /// @return same shape
   Var apply(Tape tape, Var x) {
     boolean trained = gain instanceof Gain.Trained;
     try (Scope scope = Scope.open()) {
-      Tensor y = scope.keep(steps.rmsNorm(x.value(), gain.in(x.value().dtype()), eps));
-      Var output = Var.of(y, tape.recording() && (trained || x.needsGrad()));
+      Tensor input = x.value();
+      Tensor weight = gain.in(input.dtype());
+      Tensor y = steps.rmsNorm(groups(input, weight), weight, eps, onePlus);
+      Var output =
+          Var.of(
+              scope.keep(y.view(input.shape().toArray())),
+              tape.recording() && (trained || x.needsGrad()));
       if (output.needsGrad()) {
         tape.record(() -> backward(x, output.takeGrad()));
       }
@@ -70,13 +84,20 @@ final class RmsNorm {
     }
   }
 
-  private void backward(Var x, Tensor dy) {
-    Tensor input = x.value();
+  private void backward(Var x, Tensor dOutput) {
+    Tensor weight = gain.in(x.value().dtype());
+    Tensor input = groups(x.value(), weight);
+    Tensor dy = groups(dOutput, weight);
     if (gain instanceof Gain.Trained trained) {
       trained.parameter().accumulate(steps.rmsNormWeightGrad(dy, input, eps));
     }
     if (x.needsGrad()) {
-      x.accumulate(steps.rmsNormBackward(dy, input, gain.in(input.dtype()), eps));
+      Tensor dx = steps.rmsNormBackward(dy, input, weight, eps, onePlus);
+      x.accumulate(dx.view(x.value().shape().toArray()));
     }
+  }
+
+  private static Tensor groups(Tensor x, Tensor weight) {
+    return x.view(-1, weight.size(0));
   }
 }

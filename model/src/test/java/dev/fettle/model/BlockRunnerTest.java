@@ -31,7 +31,8 @@ class BlockRunnerTest {
       }
       Tensor weight = Tensors.copyOf(runner.checkpoint().tensor(Architecture.FINAL_NORM));
       double eps = runner.config().rmsNormEps();
-      Tensor normed = FusedSteps.best().rmsNorm(hidden, weight.to(runner.computeDtype()), eps);
+      Tensor normed =
+          FusedSteps.best().rmsNorm(hidden, weight.to(runner.computeDtype()), eps, false);
       assertThat(normed.toFloats()).isEqualTo(model.hidden(ids).toFloats());
     }
   }
