@@ -18,6 +18,7 @@ from pathlib import Path
 STDOUT = os.dup(1)
 os.dup2(2, 1)  # the tools print banners when they are imported; standard output is for the table
 
+import families
 import fettle
 import table
 import written_by_fettle
@@ -68,6 +69,7 @@ def main():
     made = Bench(arguments.folder, arguments.only, say)
     written_by_fettle.add_all(made)
     written_by_tools.add_all(made)
+    families.add_all(made)
     say("Fettle computes")
     made.numbers.compute()
     rows = list(made.failed)

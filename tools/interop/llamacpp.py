@@ -60,6 +60,10 @@ def tokens(file, texts):
     return [list(vocabulary.tokenize(text, add_special=False, parse_special=True)) for text in texts]
 
 
+# Architectures that rotate neighbours.
+INTERLEAVED = {"llama", "smollm3", "granite"}
+
+
 def weights(file):
     """Every tensor under its Hugging Face name with its rows in Hugging Face order, float32, unpacked by gguf-py."""
     reader = gguf.GGUFReader(file)
@@ -68,15 +72,20 @@ def weights(file):
     layers, heads = value(f"{architecture}.block_count"), value(f"{architecture}.attention.head_count")
     key_heads = value(f"{architecture}.attention.head_count_kv")
     names = gguf.get_tensor_name_map({name: arch for arch, name in gguf.MODEL_ARCH_NAMES.items()}[architecture], layers)
-    originals = {names.get_name(name, (".weight", ".bias")): name for name in hugging_face_names(layers)}
+    found_names = {name: names.get_name(name, (".weight", ".bias")) for name in hugging_face_names(layers)}
+    originals = {theirs: name for name, theirs in found_names.items() if theirs}
     found = {}
     for tensor in reader.tensors:
         values = torch.from_numpy(numpy.array(gguf.dequantize(tensor.data, tensor.tensor_type), dtype=numpy.float32))
+        if tensor.name.startswith("rope_f"):  # divisors of frequencies, no weights
+            continue
         name = originals[tensor.name]
-        if architecture == "llama" and ".q_proj." in name:
+        if architecture in INTERLEAVED and ".q_proj." in name:
             values = halves(values, heads)
-        if architecture == "llama" and ".k_proj." in name:
+        if architecture in INTERLEAVED and ".k_proj." in name:
             values = halves(values, key_heads)
+        if architecture.startswith("gemma") and name.endswith("norm.weight"):
+            values = values - 1
         found[name] = values
     return found
 
@@ -94,7 +103,9 @@ def halves(weight, heads):
 def hugging_face_names(layers):
     inside = [f"self_attn.{p}_proj.{kind}" for p in "qkvo" for kind in ("weight", "bias")]
     inside += [f"mlp.{p}_proj.weight" for p in ("gate", "up", "down")]
-    inside += ["input_layernorm.weight", "post_attention_layernorm.weight"]
+    inside += ["self_attn.qkv_proj.weight", "mlp.gate_up_proj.weight", "self_attn.q_norm.weight", "self_attn.k_norm.weight"]
+    inside += [
+        f"{norm}_layernorm.weight" for norm in ("input", "post_attention", "pre_feedforward", "post_feedforward")]
     blocks = [f"model.layers.{i}.{name}" for i in range(layers) for name in inside]
     return [*blocks, "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"]
 
@@ -111,6 +122,11 @@ sys.path[:0] = [folder, folder + "/gguf-py"]
 import conversion.base
 # The converter knows tokenizers by the hash of a text; the embedded model's splits as GPT-2's does.
 conversion.base.TextModel.get_vocab_base_pre = lambda self, tokenizer: "gpt-2"
+# It takes the tokenizers of these families for granted.
+from conversion.gemma import Gemma2Model, Gemma3Model, GemmaModel
+from conversion.phi import Phi3MiniModel
+for kind in (GemmaModel, Gemma2Model, Gemma3Model, Phi3MiniModel):
+    kind.set_vocab = lambda self: self._set_vocab_gpt2()
 sys.argv = [program, *arguments]
 runpy.run_path(folder + "/" + program, run_name="__main__")
 """

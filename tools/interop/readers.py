@@ -90,9 +90,10 @@ COMPRESSED_TENSORS_BFLOAT16 = transformers_reader(
 # llama.cpp multiplies packed weights with inputs rounded the same way: to float16 for F16, to bfloat16 for BF16, to 8 bits
 # in blocks for the others. Values that fall to the other side change the next layers' inputs. Measured: 0.010, 0.091, and
 # 0.2 to 1.8 for packed weights, on logits up to 25. What is strict there are the weights and tokens, which are the same.
-LLAMA_CPP_LOGITS = {"F32": FLOAT32_LOGITS, "F16": 0.05, "BF16": 0.5, "packed": 3.0}
+LLAMA_CPP_LOGITS = {"F32": FLOAT32_LOGITS, "F32 GELU": 0.01, "F16": 0.05, "BF16": 0.5, "packed": 3.0}
 LLAMA_CPP_REASON = {
     "F32": FLOAT32_REASON,
+    "F32 GELU": "llama.cpp looks GELU up in a table of float16 (11 bits)",
     "F16": "llama.cpp rounds the inputs of F16 weights to float16 (11 bits)",
     "BF16": "llama.cpp rounds the inputs of BF16 weights to bfloat16 (8 bits)",
     "packed": "llama.cpp rounds the inputs of packed weights to 8 bits, in blocks of 32 or 256",
@@ -147,7 +148,9 @@ class NextTokenReader(Reader):
         return largest(torch.log_softmax(picked.double(), -1), tool)
 
 
-LLAMA_CPP_ADAPTER = NextTokenReader("llama.cpp's server", read_adapter, FLOAT32_LOGITS, FLOAT32_REASON)
+LLAMA_CPP_ADAPTER = {
+    kind: NextTokenReader("llama.cpp's server", read_adapter, LLAMA_CPP_LOGITS[kind], LLAMA_CPP_REASON[kind])
+    for kind in ("F32", "F32 GELU")}
 LLAMA_CPP = {kind: llama_cpp_reader(kind) for kind in LLAMA_CPP_LOGITS}
 # GPT-QModel holds biases in float16 whatever the model computes in, and multiplies AWQ's weights in float16.
 FLOAT16_BIAS_LOGITS = 0.01

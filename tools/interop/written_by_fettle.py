@@ -126,7 +126,7 @@ def add_gguf(bench):
             fettle.run(
                 "export", "--model", adapter.model, "--adapter", adapter.adapter, "--format", "gguf-lora", "--output", file)
             return file
-        bench.add_pair("GGUF LoRA", "Fettle", [LLAMA_CPP_ADAPTER], write, adapter, plain)
+        bench.add_pair("GGUF LoRA", "Fettle", [LLAMA_CPP_ADAPTER["F32"]], write, adapter, plain)
 
 
 def add_adapters(bench):

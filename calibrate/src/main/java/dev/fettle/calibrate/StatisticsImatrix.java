@@ -19,8 +19,7 @@ public final class StatisticsImatrix {
   public static Imatrix of(ActivationStatistics statistics) {
     TreeMap<String, Imatrix.Entry> entries = new TreeMap<>();
     for (LayerStatistics layer : statistics.layers().values()) {
-      // linear layers have the same names in all families
-      @Nullable String name = GgufFamily.LLAMA.toGguf(layer.path() + ".weight");
+      @Nullable String name = GgufFamily.linearWeight(layer.path() + ".weight");
       if (name != null && name.startsWith("blk.")) {
         entries.put(name, entry(layer.channels()));
       }

@@ -14,6 +14,7 @@ import dev.fettle.tensor.Shape;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.HashMap;
@@ -76,7 +77,7 @@ public final class GgufCheckpoint implements Checkpoint {
   }
 
   private void add(GgufTensorInfo tensor) {
-    if (tensor.name().equals(GgufFamily.ROPE_FACTORS)) {
+    if (GgufFamily.ALL_ROPE_FACTORS.contains(tensor.name())) {
       return;
     }
     @Nullable String name = family.toHuggingFace(tensor.name());
@@ -89,14 +90,28 @@ public final class GgufCheckpoint implements Checkpoint {
     infos.put(name, info(name, tensor));
   }
 
-  private static TensorInfo info(String name, GgufTensorInfo tensor) {
+  /// Gains that the file has as `1 + weight` are float32: other dtypes cannot hold the difference.
+  private TensorInfo info(String name, GgufTensorInfo tensor) {
     @Nullable DType dtype = tensor.type().dtype();
+    if (family.shift(name) != 0) {
+      refuseOtherGains(tensor);
+      return new TensorInfo(name, DType.F32, tensor.shape());
+    }
     if (dtype != null) {
       return new TensorInfo(name, dtype, tensor.shape());
     }
     long rows =
         tensor.shape().elements() == 0 ? 0 : tensor.shape().elements() / tensor.shape().dim(-1);
     return new TensorInfo(name, DType.U8, Shape.of(rows, rows == 0 ? 0 : tensor.bytes() / rows));
+  }
+
+  private void refuseOtherGains(GgufTensorInfo tensor) {
+    @Nullable DType dtype = tensor.type().dtype();
+    if (dtype != DType.F32 && dtype != DType.F16 && dtype != DType.BF16) {
+      throw new UserException(
+          "Tensor '%s' in %s is %s; gains of norms are F32, F16 or BF16."
+              .formatted(tensor.name(), path(), tensor.type()));
+    }
   }
 
   private GgufConfig.Tensors described() {
@@ -110,22 +125,30 @@ public final class GgufCheckpoint implements Checkpoint {
         (int) Math.min(embedding.shape().dim(0), Integer.MAX_VALUE),
         ropeFactors(),
         !file.tensors().containsKey(GgufFamily.OUTPUT),
-        file.tensors().containsKey("blk.0.attn_q.bias"),
-        file.tensors().containsKey("blk.0.ffn_gate.bias"),
+        new Biases(
+            hasBias("attn_q") || hasBias("attn_qkv"), hasBias("attn_output"), hasBias("ffn_up")),
         dtype(embedding));
   }
 
-  private float @Nullable [] ropeFactors() {
-    @Nullable GgufTensorInfo factors = file.tensors().get(GgufFamily.ROPE_FACTORS);
-    if (factors == null) {
-      return null;
+  private boolean hasBias(String module) {
+    return file.tensors().containsKey("blk.0." + module + ".bias");
+  }
+
+  private Map<String, float[]> ropeFactors() {
+    Map<String, float[]> found = new HashMap<>();
+    for (String name : GgufFamily.ALL_ROPE_FACTORS) {
+      @Nullable GgufTensorInfo factors = file.tensors().get(name);
+      if (factors == null) {
+        continue;
+      }
+      if (factors.type() != GgufTensorType.F32 || factors.shape().elements() > 1 << 16) {
+        throw new UserException(
+            "Tensor '%s' in %s is %s %s; expected a short row of F32."
+                .formatted(factors.name(), path(), factors.type(), factors.shape()));
+      }
+      found.put(name, new HostTensor(DType.F32, factors.shape(), file.data(name)).toFloats());
     }
-    if (factors.type() != GgufTensorType.F32 || factors.shape().elements() > 1 << 16) {
-      throw new UserException(
-          "Tensor '%s' in %s is %s %s; expected a short row of F32."
-              .formatted(factors.name(), path(), factors.type(), factors.shape()));
-    }
-    return new HostTensor(DType.F32, factors.shape(), file.data(factors.name())).toFloats();
+    return found;
   }
 
   /// The dtype of the matrices; float32 for blocks, whose numbers are computed in it.
@@ -218,8 +241,9 @@ public final class GgufCheckpoint implements Checkpoint {
     return Collections.unmodifiableSequencedMap(infos);
   }
 
-  /// A view of the mapping, except where the file has its rows in another order: of those, which
-  /// are query and key projections, a copy is made once and kept until `close()`.
+  /// A view of the mapping, except where the file has its rows in another order or its gains as `1
+  /// + weight`: of those, which are query and key projections and norms, a copy is made once and
+  ///   kept until `close()`.
   @Override
   public synchronized HostTensor tensor(String name) {
     GgufTensorInfo tensor = blocksOrPlain(name);
@@ -228,10 +252,28 @@ public final class GgufCheckpoint implements Checkpoint {
       throw new IllegalStateException(name);
     }
     MemorySegment data = file.data(tensor.name());
+    if (family.shift(name) != 0) {
+      return reordered.computeIfAbsent(name, key -> weights(tensor, data));
+    }
     @Nullable RowPermutation permutation = family.permutation(name, config);
     return permutation == null
         ? new HostTensor(info.dtype(), info.shape(), data)
         : reordered.computeIfAbsent(name, key -> reorder(info, data, permutation));
+  }
+
+  /// What a gain lacks to `1 + weight`; exact for weights that bfloat16 or float16 hold.
+  private HostTensor weights(GgufTensorInfo tensor, MemorySegment data) {
+    @Nullable DType dtype = tensor.type().dtype();
+    if (dtype == null) {
+      throw new IllegalStateException(tensor.name());
+    }
+    float[] gains = new HostTensor(dtype, tensor.shape(), data).toFloats();
+    for (int i = 0; i < gains.length; i++) {
+      gains[i] -= 1;
+    }
+    MemorySegment copy = arena.allocate(4L * gains.length, 64);
+    MemorySegment.copy(gains, 0, copy, ValueLayout.JAVA_FLOAT, 0, gains.length);
+    return new HostTensor(DType.F32, tensor.shape(), copy.asReadOnly());
   }
 
   private HostTensor reorder(TensorInfo info, MemorySegment data, RowPermutation permutation) {

@@ -11,6 +11,7 @@ import dev.fettle.checkpoint.gguf.GgufTensorType;
 import dev.fettle.checkpoint.gguf.GgufValue;
 import dev.fettle.checkpoint.gguf.GgufWriter;
 import dev.fettle.checkpoint.gguf.RowPermutation;
+import dev.fettle.checkpoint.gguf.WeightChange;
 import dev.fettle.lora.AdapterFolder;
 import dev.fettle.lora.AdapterPart.LowRank;
 import dev.fettle.lora.AdapterPlan;
@@ -132,14 +133,18 @@ public final class GgufAdapter {
 
   /// What the update of a layer lacks when llama.cpp has scaled it.
   private float factor(LowRank part) {
-    return (float) (part.scale() * part.rank() / alpha);
+    return (float) (part.scale() * part.rank() / alpha * change(part).factor());
+  }
+
+  private WeightChange change(LowRank part) {
+    return family.change(part.path() + ".weight", config);
   }
 
   private MemorySegment b(LowRank part) {
     HostTensor b = adapter.tensor(part.b());
     float factor = factor(part);
     HostTensor scaled = factor == 1 ? b : scaled(b, factor);
-    @Nullable RowPermutation permutation = family.permutation(part.path() + ".weight", config);
+    @Nullable RowPermutation permutation = change(part).permutation();
     if (permutation == null) {
       return scaled.data();
     }

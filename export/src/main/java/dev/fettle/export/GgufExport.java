@@ -13,6 +13,7 @@ import dev.fettle.checkpoint.gguf.GgufTensorType;
 import dev.fettle.checkpoint.gguf.GgufValue;
 import dev.fettle.checkpoint.gguf.GgufWriter;
 import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
+import dev.fettle.checkpoint.gguf.vocabulary.ModelName;
 import dev.fettle.quantize.UnpackedCheckpoint;
 import dev.fettle.quantize.ggml.GgufRecipe;
 import dev.fettle.quantize.ggml.Imatrix;
@@ -28,6 +29,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -71,12 +73,10 @@ public final class GgufExport {
     long start = System.nanoTime();
     List<GgufTensorInfo> plan = new ArrayList<>();
     Map<String, String> names = new LinkedHashMap<>();
-    float @Nullable [] ropeFactors = GgufConfig.ropeFactors(config);
-    if (ropeFactors != null) {
-      plan.add(
-          new GgufTensorInfo(
-              GgufFamily.ROPE_FACTORS, Shape.of(ropeFactors.length), GgufTensorType.F32));
-    }
+    GgufMetadata metadata = metadata();
+    Map<String, float[]> ropeFactors = GgufConfig.ropeFactors(config, path.toString());
+    ropeFactors.forEach((name, factors) ->
+        plan.add(new GgufTensorInfo(name, Shape.of(factors.length), GgufTensorType.F32)));
     for (TensorInfo tensor : demanded()) {
       String name = family.toGguf(tensor.name());
       if (name == null) {
@@ -89,15 +89,16 @@ public final class GgufExport {
     GgufTensors tensors = new GgufTensors(source);
     GgufWriter.write(
         output,
-        metadata(),
+        metadata,
         plan,
         (tensor, sink) -> {
           listener.tensor(tensor.name(), tensor.type().name(), converted.size() + 1, names.size());
           String name = names.get(tensor.name());
           if (name != null) {
             converted.add(write(tensor, name, tensors, sink));
-          } else if (ropeFactors != null) {
-            sink.put(HostTensor.of(ropeFactors, ropeFactors.length).data());
+          } else {
+            float[] factors = Objects.requireNonNull(ropeFactors.get(tensor.name()));
+            sink.put(HostTensor.of(factors, factors.length).data());
           }
         });
     return report(output, plan, converted, start);
@@ -154,8 +155,7 @@ public final class GgufExport {
       throws IOException {
     try (Arena arena = Arena.ofShared()) {
       GgufTensors.Made made =
-          tensors.make(
-              name, tensor.type(), family.permutation(name, config), importance(tensor), arena);
+          tensors.make(name, tensor.type(), family.change(name, config), importance(tensor), arena);
       sink.put(made.data());
       source.release(name);
       return new ConvertedTensor(
@@ -174,11 +174,12 @@ public final class GgufExport {
     metadata.put(GgufConfig.ARCHITECTURE, family.architecture());
     metadata.put(GgufConfig.TYPE, "model");
     String name = options.name() == null ? path.getFileName().toString() : options.name();
-    metadata.put("general.name", name);
+    GgufMetadata tokenizer = tokenizer();
+    metadata.put("general.name", ModelName.fitting(name, named(tokenizer)));
     metadata.putAll(GgufConfig.toMetadata(config, path.toString()));
     metadata.put("general.file_type", GgufValue.u32(options.recipe().fileType()));
     metadata.put("general.quantization_version", GgufValue.u32(QUANTIZATION_VERSION));
-    return metadata.putAll(tokenizer());
+    return metadata.putAll(tokenizer);
   }
 
   /// A GGUF file's own tokenizer as it is; else what the folder's files say.
@@ -196,6 +197,13 @@ public final class GgufExport {
             });
         yield tokenizer;
       }
+    };
+  }
+
+  private GgufMetadata named(GgufMetadata tokenizer) {
+    return switch (source.stored()) {
+      case CheckpointFolder folder -> tokenizer;
+      case GgufCheckpoint gguf -> gguf.metadata();
     };
   }
 
@@ -219,13 +227,7 @@ public final class GgufExport {
   }
 
   private List<String> notes() {
-    List<String> notes = new ArrayList<>();
-    Integer window = config.layers().getFirst().window();
-    if (window != null && window < config.maxPositionEmbeddings()) {
-      notes.add(
-          "llama.cpp has no sliding window for this model, so the file says a context of %d tokens, within which it computes the same."
-              .formatted(window));
-    }
+    List<String> notes = new ArrayList<>(GgufConfig.notes(config));
     if (source.stored() instanceof CheckpointFolder folder && !hasTokenizer(folder.path())) {
       notes.add(
           "%s has no tokenizer, so the file has none: llama.cpp can compute with it and not read text."

@@ -2,6 +2,7 @@ package dev.fettle.export;
 
 import dev.fettle.checkpoint.gguf.GgufTensorType;
 import dev.fettle.checkpoint.gguf.RowPermutation;
+import dev.fettle.checkpoint.gguf.WeightChange;
 import dev.fettle.quantize.GgmlQuantizer;
 import dev.fettle.quantize.GgmlTensor;
 import dev.fettle.quantize.GgmlType;
@@ -18,6 +19,7 @@ import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /// Makes the bytes that a weight has in a GGUF file: blocks that are there already, or integers
@@ -38,27 +40,28 @@ final class GgufTensors {
   record Made(MemorySegment data, TensorError error) {}
 
   /// @param name in Hugging Face
-  /// @param permutation how rows move, or null
+  /// @param change how rows move and numbers change
   /// @param importance of each input column for the rounding, or null
   /// @param arena where the bytes are made
   Made make(
       String name,
       GgufTensorType type,
-      @Nullable RowPermutation permutation,
+      WeightChange change,
       float @Nullable [] importance,
       Arena arena) {
     @Nullable GgmlType blockType = GgufWeights.type(type);
     @Nullable DType dtype = type.dtype();
     Made made;
     if (blockType != null) {
-      made = blocks(name, blockType, importance, arena);
+      made = blocks(name, blockType, change, importance, arena);
     } else if (dtype != null) {
-      made = plain(name, dtype, arena);
+      made = plain(name, dtype, change, arena);
     } else {
       throw new UserException(
           "Tensor '%s' cannot be written as %s, which this program cannot quantize to."
               .formatted(name, type));
     }
+    @Nullable RowPermutation permutation = change.permutation();
     if (permutation == null) {
       return made;
     }
@@ -67,18 +70,31 @@ final class GgufTensors {
     return new Made(permuted, made.error());
   }
 
-  private Made blocks(String name, GgmlType type, float @Nullable [] importance, Arena arena) {
-    @Nullable QuantizedTensor packed = source.packed(name);
+  private Made blocks(
+      String name, GgmlType type, WeightChange change, float @Nullable [] importance, Arena arena) {
+    @Nullable QuantizedTensor packed = change.changesNumbers() ? null : source.packed(name);
     @Nullable QuantizedTensor same =
         packed == null ? null : Reencoding.of(packed, new Scheme.Ggml(type), DType.F16, arena);
-    HostTensor exact = source.tensor(name, DType.F32, arena);
+    HostTensor exact = exact(name, change, arena);
     QuantizedTensor blocks =
         same != null ? same : GgmlQuantizer.quantize(name, exact, type, importance, arena);
     return new Made(((GgmlTensor) blocks).blocks(), TensorError.of(exact, blocks));
   }
 
-  private Made plain(String name, DType dtype, Arena arena) {
-    HostTensor exact = source.tensor(name, DType.F32, arena);
+  private HostTensor exact(String name, WeightChange change, Arena arena) {
+    HostTensor own = source.tensor(name, DType.F32, arena);
+    if (!change.changesNumbers()) {
+      return own;
+    }
+    float[] numbers = own.toFloats();
+    change.toGguf(numbers);
+    MemorySegment changed = arena.allocate(4L * numbers.length, 64);
+    MemorySegment.copy(numbers, 0, changed, ValueLayout.JAVA_FLOAT, 0, numbers.length);
+    return new HostTensor(DType.F32, own.shape(), changed);
+  }
+
+  private Made plain(String name, DType dtype, WeightChange change, Arena arena) {
+    HostTensor exact = exact(name, change, arena);
     HostTensor cast = Casts.to(dtype, exact, arena);
     if (dtype == DType.F16 && exact.dtype() != DType.F16) {
       refuseOverflow(name, exact, arena);

@@ -1,15 +1,20 @@
 package dev.fettle.checkpoint.gguf;
 
-import dev.fettle.checkpoint.Json;
+import dev.fettle.checkpoint.Biases;
+import dev.fettle.checkpoint.LayerAttention;
 import dev.fettle.checkpoint.ModelConfig;
-import dev.fettle.checkpoint.RopeScaling;
-import dev.fettle.checkpoint.Rotary;
+import dev.fettle.checkpoint.Multipliers;
+import dev.fettle.checkpoint.Norms;
+import dev.fettle.checkpoint.SoftCaps;
+import dev.fettle.checkpoint.family.Families;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.databind.node.ObjectNode;
 
 /// A model's configuration as metadata of a GGUF file, and back. Source of the keys: gguf-py,
 /// `constants.py`; of what is written for a family: llama.cpp, `conversion/`.
@@ -20,148 +25,166 @@ public final class GgufConfig {
   /// The value of `tokenizer.ggml.model` in a file without a tokenizer.
   public static final String NO_VOCABULARY = "no_vocab";
 
-  /// Low and high factor and original length of Llama 3's scaling, which its tensor of divisors
-  /// does not always determine; readers other than Fettle ignore it.
-  private static final String LLAMA3 = "fettle.rope_scaling.llama3";
-
   private GgufConfig() {}
 
   /// The model's own keys, from `llama.block_count` on, in llama.cpp's order.
   ///
   /// @param source the model, for messages
+  /// @throws UserException if llama.cpp cannot compute the model
   public static GgufMetadata toMetadata(ModelConfig config, String source) {
     GgufFamily family = GgufFamily.of(config);
-    Keys keys = new Keys(family);
+    GgufLimits.check(family, config, source);
+    GgufWindows windows = GgufWindows.of(family, config);
+    GgufKeys keys = new GgufKeys(family);
     GgufMetadata metadata = new GgufMetadata(source);
     metadata.put(keys.blockCount(), GgufValue.u32(config.numHiddenLayers()));
-    metadata.put(keys.contextLength(), GgufValue.u32(contextLength(config)));
+    metadata.put(keys.contextLength(), GgufValue.u32(windows.contextLength()));
     metadata.put(keys.embeddingLength(), GgufValue.u32(config.hiddenSize()));
     metadata.put(keys.feedForwardLength(), GgufValue.u32(config.intermediateSize()));
     metadata.put(keys.headCount(), GgufValue.u32(config.numAttentionHeads()));
     metadata.put(keys.headCountKv(), GgufValue.u32(config.numKeyValueHeads()));
-    Rotary rotary = rotary(config);
-    metadata.put(keys.freqBase(), GgufValue.f32(rotary.theta()));
     metadata.put(keys.rmsEpsilon(), GgufValue.f32(config.rmsNormEps()));
     metadata.put(keys.keyLength(), GgufValue.u32(config.headDim()));
     metadata.put(keys.valueLength(), GgufValue.u32(config.headDim()));
     metadata.put(keys.vocabSize(), GgufValue.u32(config.vocabSize()));
-    metadata.put(keys.dimensionCount(), GgufValue.u32(config.headDim()));
-    @Nullable Integer window = config.layers().getFirst().window();
-    if (window != null) {
-      metadata.put(keys.slidingWindow(), GgufValue.u32(window));
-    }
-    switch (rotary.scaling()) {
-      case null -> {}
-      case RopeScaling.Linear linear -> {
-        metadata.put(keys.scalingType(), "linear");
-        metadata.put(keys.scalingFactor(), GgufValue.f32(linear.factor()));
-      }
-      case RopeScaling.Llama3 llama3 ->
-          metadata.put(
-              LLAMA3,
-              GgufValue.floats(
-                  (float) llama3.lowFreqFactor(),
-                  (float) llama3.highFreqFactor(),
-                  llama3.originalMaxPositionEmbeddings()));
-      case RopeScaling.Dynamic dynamic -> throw unwritten(dynamic, source);
-      case RopeScaling.Yarn yarn -> throw unwritten(yarn, source);
-      case RopeScaling.Longrope longrope -> throw unwritten(longrope, source);
-    }
+    windows.write(family, keys, config, metadata);
+    GgufRotary.of(family, config, windows, source).write(keys, metadata);
+    writeConstants(family, keys, config, metadata);
     return metadata;
   }
 
-  private static UserException unwritten(RopeScaling scaling, String source) {
-    return new UserException(
-        "RoPE scaling %s of %s cannot be written as GGUF yet; supported: linear and Llama 3's."
-            .formatted(scaling.getClass().getSimpleName(), source));
-  }
-
-  /// The rotary embedding of all layers.
-  private static Rotary rotary(ModelConfig config) {
-    @Nullable Rotary rotary = config.layers().getFirst().rotary();
-    if (rotary == null) {
-      throw new IllegalStateException("a family of GGUF without rotary embeddings");
+  private static void writeConstants(
+      GgufFamily family, GgufKeys keys, ModelConfig config, GgufMetadata metadata) {
+    @Nullable Double logitsCap = config.softCaps().logits();
+    if (family.has(GgufTrait.SOFT_CAPS)) {
+      double none = GgufLimits.NO_CAP;
+      metadata.put(
+          keys.attentionCap(),
+          GgufValue.f32(Objects.requireNonNullElse(config.softCaps().attention(), none)));
+      metadata.put(keys.logitsCap(), GgufValue.f32(Objects.requireNonNullElse(logitsCap, none)));
+    } else if (logitsCap != null) {
+      metadata.put(keys.logitsCap(), GgufValue.f32(logitsCap));
     }
-    return rotary;
+    if (family.has(GgufTrait.MULTIPLIERS)) {
+      metadata.put(keys.attentionScale(), GgufValue.f32(config.attentionScale()));
+      metadata.put(keys.embeddingScale(), GgufValue.f32(config.multipliers().embedding()));
+      metadata.put(keys.residualScale(), GgufValue.f32(config.multipliers().residual()));
+      metadata.put(keys.logitScale(), GgufValue.f32(config.multipliers().logitsScaling()));
+    }
   }
 
-  /// The positions in which llama.cpp computes what the model does: it has no sliding window for
-  /// these families, so only those inside the window.
-  static int contextLength(ModelConfig config) {
-    @Nullable Integer window = config.layers().getFirst().window();
-    int positions = config.maxPositionEmbeddings();
-    return window == null ? positions : Math.min(positions, window);
+  /// Sentences for the user about what a file says otherwise than the model.
+  public static List<String> notes(ModelConfig config) {
+    return GgufWindows.of(GgufFamily.of(config), config).notes();
   }
 
-  /// The divisors that go into `rope_freqs.weight`, or null if the model needs none.
-  public static float @Nullable [] ropeFactors(ModelConfig config) {
-    Rotary rotary = rotary(config);
-    return rotary.scaling() instanceof RopeScaling.Llama3 llama3
-        ? RopeFactors.of(llama3, rotary.theta(), config.headDim())
-        : null;
+  /// Tensors that are no weights: divisors of rotary frequencies, by their name in the file.
+  ///
+  /// @throws UserException if llama.cpp cannot compute the model
+  public static SequencedMap<String, float[]> ropeFactors(ModelConfig config, String source) {
+    GgufFamily family = GgufFamily.of(config);
+    return GgufRotary.of(family, config, GgufWindows.of(family, config), source).tensors();
   }
 
   /// What the tensors of a file say about the configuration.
   ///
   /// @param vocabSize rows of the embedding
-  /// @param ropeFactors numbers of `rope_freqs.weight`, or null
+  /// @param ropeFactors numbers of the tensors of [GgufFamily#ALL_ROPE_FACTORS] that are there
   /// @param tied whether there is no `output.weight`
-  /// @param attentionBias whether `attn_q` has a bias
-  /// @param mlpBias whether `ffn_gate` has a bias
   public record Tensors(
-      int vocabSize,
-      float @Nullable [] ropeFactors,
-      boolean tied,
-      boolean attentionBias,
-      boolean mlpBias,
-      DType dtype) {}
+      int vocabSize, Map<String, float[]> ropeFactors, boolean tied, Biases biases, DType dtype) {}
 
   /// The configuration of a file.
   ///
   /// @throws UserException if a key is missing or means something that is not supported
   public static ModelConfig fromMetadata(GgufMetadata metadata, Tensors tensors) {
     GgufFamily family = GgufFamily.of(metadata.requiredText(ARCHITECTURE), metadata.source());
-    Keys keys = new Keys(family);
+    GgufKeys keys = new GgufKeys(family);
     refuseExperts(metadata, keys);
     int hidden = metadata.requiredPositive(keys.embeddingLength());
     int heads = metadata.requiredPositive(keys.headCount());
     int headDim = headDim(metadata, keys, hidden, heads);
-    double theta = decimal(metadata.number(keys.freqBase(), 10_000));
-    @Nullable Integer window = metadata.whole(keys.slidingWindow());
-    int positions = metadata.requiredPositive(keys.contextLength());
-    ObjectNode json = Json.object();
-    json.put(
-        "model_type",
-        family == GgufFamily.LLAMA && window != null ? "mistral" : family.architecture());
-    json.put("hidden_size", hidden);
-    json.put("intermediate_size", metadata.requiredPositive(keys.feedForwardLength()));
-    json.put("num_hidden_layers", metadata.requiredPositive(keys.blockCount()));
-    json.put("num_attention_heads", heads);
-    json.put(
-        "num_key_value_heads",
-        metadata.has(keys.headCountKv()) ? metadata.requiredPositive(keys.headCountKv()) : heads);
-    json.put("head_dim", headDim);
-    json.put("vocab_size", tensors.vocabSize());
-    json.put("max_position_embeddings", positions);
-    json.put("rms_norm_eps", decimal(metadata.requiredNumber(keys.rmsEpsilon())));
-    json.put("rope_theta", theta);
-    @Nullable RopeScaling scaling =
-        ropeScaling(metadata, keys, tensors.ropeFactors(), theta, headDim);
-    if (scaling != null) {
-      json.set("rope_scaling", scaling.toJson());
+    List<@Nullable Integer> windows =
+        GgufWindows.read(family, keys, layerCount(metadata, keys), metadata);
+    GgufRotary rotary = GgufRotary.read(family, keys, headDim, tensors.ropeFactors(), metadata);
+    List<LayerAttention> layers = new ArrayList<>();
+    for (int layer = 0; layer < windows.size(); layer++) {
+      layers.add(rotary.layer(layer, windows.get(layer)));
     }
-    json.put("tie_word_embeddings", tensors.tied());
-    json.put("attention_bias", tensors.attentionBias());
-    json.put("mlp_bias", tensors.mlpBias());
-    json.put("sliding_window", window);
-    json.put("use_sliding_window", window != null);
-    json.put("bos_token_id", metadata.whole("tokenizer.ggml.bos_token_id"));
-    endTokens(metadata).forEach(json.putArray("eos_token_id")::add);
-    json.put("torch_dtype", tensors.dtype().torchName());
-    return ModelConfig.parse(json, metadata.source());
+    boolean anyWindow = windows.stream().anyMatch(Objects::nonNull);
+    double usualScale = family.attentionScale(windows.size(), hidden, heads, headDim);
+    return new ModelConfig(
+        Families.of(family.modelType(anyWindow), metadata.source()),
+        hidden,
+        metadata.requiredPositive(keys.feedForwardLength()),
+        windows.size(),
+        heads,
+        metadata.has(keys.headCountKv()) ? metadata.requiredPositive(keys.headCountKv()) : heads,
+        headDim,
+        tensors.vocabSize(),
+        metadata.requiredPositive(keys.contextLength()),
+        new Norms(
+            decimal(metadata.requiredNumber(keys.rmsEpsilon())),
+            family.has(GgufTrait.GEMMA),
+            family.has(GgufTrait.QUERY_KEY_NORMS),
+            family.has(GgufTrait.BRANCH_NORMS)),
+        tensors.biases(),
+        GgufLimits.activation(family),
+        family.has(GgufTrait.FUSED),
+        layers,
+        family.has(GgufTrait.MULTIPLIERS)
+            ? present(metadata, keys.attentionScale(), usualScale)
+            : usualScale,
+        multipliers(family, keys, hidden, metadata),
+        softCaps(family, keys, metadata),
+        tensors.tied(),
+        metadata.whole("tokenizer.ggml.bos_token_id"),
+        endTokens(metadata),
+        tensors.dtype());
   }
 
-  private static void refuseExperts(GgufMetadata metadata, Keys keys) {
+  private static int layerCount(GgufMetadata metadata, GgufKeys keys) {
+    int layers = metadata.requiredPositive(keys.blockCount());
+    if (layers > ModelConfig.MOST_LAYERS) {
+      throw new UserException(
+          "Model %s claims %d layers; at most %d are supported."
+              .formatted(metadata.source(), layers, ModelConfig.MOST_LAYERS));
+    }
+    return layers;
+  }
+
+  /// llama.cpp takes 0 for an absent number.
+  private static double present(GgufMetadata metadata, String key, double fallback) {
+    double value = decimal(metadata.number(key, 0));
+    return value == 0 ? fallback : value;
+  }
+
+  private static Multipliers multipliers(
+      GgufFamily family, GgufKeys keys, int hidden, GgufMetadata metadata) {
+    return family.has(GgufTrait.MULTIPLIERS)
+        ? new Multipliers(
+            present(metadata, keys.embeddingScale(), 1),
+            present(metadata, keys.residualScale(), 1),
+            present(metadata, keys.logitScale(), 1))
+        : GgufLimits.multipliers(family, hidden);
+  }
+
+  private static SoftCaps softCaps(GgufFamily family, GgufKeys keys, GgufMetadata metadata) {
+    if (family.has(GgufTrait.SOFT_CAPS)) {
+      return new SoftCaps(
+          cap(metadata, keys.attentionCap(), 50), cap(metadata, keys.logitsCap(), 30));
+    }
+    return family.has(GgufTrait.LOGITS_CAP)
+        ? new SoftCaps(null, cap(metadata, keys.logitsCap(), 0))
+        : SoftCaps.NONE;
+  }
+
+  private static @Nullable Double cap(GgufMetadata metadata, String key, double fallback) {
+    double cap = decimal(metadata.number(key, fallback));
+    return cap > 0 && cap < GgufLimits.NO_CAP ? Double.valueOf(cap) : null;
+  }
+
+  private static void refuseExperts(GgufMetadata metadata, GgufKeys keys) {
     @Nullable Integer experts = metadata.whole(keys.expertCount());
     if (experts != null && experts > 0) {
       throw new UserException(
@@ -170,7 +193,7 @@ public final class GgufConfig {
     }
   }
 
-  private static int headDim(GgufMetadata metadata, Keys keys, int hidden, int heads) {
+  private static int headDim(GgufMetadata metadata, GgufKeys keys, int hidden, int heads) {
     String source = metadata.source();
     if (!metadata.has(keys.keyLength()) && hidden % heads != 0) {
       throw new UserException(
@@ -181,52 +204,13 @@ public final class GgufConfig {
         metadata.has(keys.keyLength())
             ? metadata.requiredPositive(keys.keyLength())
             : hidden / heads;
-    for (String other : List.of(keys.valueLength(), keys.dimensionCount())) {
-      if (metadata.has(other) && metadata.requiredPositive(other) != headDim) {
-        throw new UserException(
-            "Key '%s' in %s is %d, but heads are %d wide; other widths of values or rotary embeddings are not supported yet."
-                .formatted(other, source, metadata.requiredPositive(other), headDim));
-      }
+    String values = keys.valueLength();
+    if (metadata.has(values) && metadata.requiredPositive(values) != headDim) {
+      throw new UserException(
+          "Key '%s' in %s is %d, but heads are %d wide; another width of values is not supported yet."
+              .formatted(values, source, metadata.requiredPositive(values), headDim));
     }
     return headDim;
-  }
-
-  private static @Nullable RopeScaling ropeScaling(
-      GgufMetadata metadata, Keys keys, float @Nullable [] factors, double theta, int headDim) {
-    @Nullable String type = metadata.text(keys.scalingType());
-    if (type != null && !type.equals("none") && !type.equals("linear")) {
-      throw new UserException(
-          "RoPE scaling '%s' in %s is not supported yet; supported: none, linear, and Llama 3's."
-              .formatted(type, metadata.source()));
-    }
-    double linear =
-        "none".equals(type)
-            ? 1
-            : decimal(
-                metadata.number(keys.scalingFactor(), metadata.number(keys.scaleLinear(), 1)));
-    if (factors == null) {
-      return linear == 1 || linear == 0 ? null : new RopeScaling.Linear(linear);
-    }
-    if (linear != 1) {
-      throw new UserException(
-          "Model %s scales rotary frequencies both linearly and by '%s', which is not supported."
-              .formatted(metadata.source(), GgufFamily.ROPE_FACTORS));
-    }
-    return RopeFactors.recover(
-        factors, knownLlama3(metadata, factors), theta, headDim, metadata.source());
-  }
-
-  private static RopeScaling.@Nullable Llama3 knownLlama3(GgufMetadata metadata, float[] factors) {
-    GgufValue.@Nullable Numbers noted = metadata.numbers(LLAMA3);
-    if (noted == null || noted.size() != 3 || noted.elementType() != GgufValueType.F32) {
-      return null;
-    }
-    double factor = 1;
-    for (float each : factors) {
-      factor = Math.max(factor, each);
-    }
-    return new RopeScaling.Llama3(
-        factor, decimal(noted.doubleAt(0)), decimal(noted.doubleAt(1)), (int) noted.doubleAt(2));
   }
 
   /// Every token that ends a text: `eos`, and `eot`, which ends a turn.
@@ -242,82 +226,7 @@ public final class GgufConfig {
   }
 
   /// The shortest decimal that is this float32 number, such as 1e-5: what was meant.
-  private static double decimal(double value) {
+  static double decimal(double value) {
     return (float) value == value ? Double.parseDouble(Float.toString((float) value)) : value;
-  }
-
-  /// The keys that begin with the architecture's name.
-  private record Keys(GgufFamily family) {
-    private String key(String rest) {
-      return family.architecture() + "." + rest;
-    }
-
-    String blockCount() {
-      return key("block_count");
-    }
-
-    String contextLength() {
-      return key("context_length");
-    }
-
-    String embeddingLength() {
-      return key("embedding_length");
-    }
-
-    String feedForwardLength() {
-      return key("feed_forward_length");
-    }
-
-    String headCount() {
-      return key("attention.head_count");
-    }
-
-    String headCountKv() {
-      return key("attention.head_count_kv");
-    }
-
-    String keyLength() {
-      return key("attention.key_length");
-    }
-
-    String valueLength() {
-      return key("attention.value_length");
-    }
-
-    String rmsEpsilon() {
-      return key("attention.layer_norm_rms_epsilon");
-    }
-
-    String slidingWindow() {
-      return key("attention.sliding_window");
-    }
-
-    String freqBase() {
-      return key("rope.freq_base");
-    }
-
-    String dimensionCount() {
-      return key("rope.dimension_count");
-    }
-
-    String scalingType() {
-      return key("rope.scaling.type");
-    }
-
-    String scalingFactor() {
-      return key("rope.scaling.factor");
-    }
-
-    String scaleLinear() {
-      return key("rope.scale_linear");
-    }
-
-    String vocabSize() {
-      return key("vocab_size");
-    }
-
-    String expertCount() {
-      return key("expert_count");
-    }
   }
 }

@@ -9,7 +9,6 @@ import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.checkpoint.RopeScaling;
 import dev.fettle.checkpoint.TensorInfo;
-import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -28,10 +27,11 @@ class GgufMappingTest {
     return ModelConfig.parse(
         Json.parse(
             """
-            {'model_type': '%s', 'hidden_size': 64, 'intermediate_size': 96, 'num_hidden_layers': 2,
-             'num_attention_heads': 4, 'num_key_value_heads': 2, 'head_dim': %d, 'vocab_size': 100,
+            {'model_type': '%1$s', 'hidden_size': 64, 'intermediate_size': 96, 'num_hidden_layers': 2,
+             'num_attention_heads': 4, 'num_key_value_heads': 2, 'head_dim': %2$d, 'vocab_size': 100,
+             'query_pre_attn_scalar': %2$d,
              'max_position_embeddings': 4096, 'rms_norm_eps': 1e-5, 'rope_theta': 500000.0,
-             'rope_scaling': %s, 'sliding_window': null, 'bos_token_id': 1, 'eos_token_id': 2}
+             'rope_scaling': %3$s, 'sliding_window': null, 'bos_token_id': 1, 'eos_token_id': 2}
             """
                 .formatted(modelType, headDim, ropeScaling)
                 .replace('\'', '"'),
@@ -43,11 +43,10 @@ class GgufMappingTest {
   private static GgufConfig.Tensors tensors(ModelConfig config) {
     return new GgufConfig.Tensors(
         config.vocabSize(),
-        GgufConfig.ropeFactors(config),
+        GgufConfig.ropeFactors(config, "test"),
         config.tieWordEmbeddings(),
-        config.biases().queryKeyValue(),
-        config.biases().mlp(),
-        DType.F32);
+        config.biases(),
+        config.torchDtype());
   }
 
   private static GgufMetadata file(ModelConfig config) {
@@ -69,7 +68,17 @@ class GgufMappingTest {
           llama | 24 | {'rope_type': 'linear', 'factor': 2.5}
           llama | 64 | {'factor': 8.0, 'low_freq_factor': 1.0, 'high_freq_factor': 4.0, 'original_max_position_embeddings': 8192, 'rope_type': 'llama3'}
           llama | 16 | {'factor': 3.0, 'low_freq_factor': 2.0, 'high_freq_factor': 3.0, 'original_max_position_embeddings': 777, 'rope_type': 'llama3'}
+          llama | 16 | {'rope_type': 'yarn', 'factor': 4.0, 'original_max_position_embeddings': 1024}
+          qwen2 | 16 | {'rope_type': 'yarn', 'factor': 4.0, 'attention_factor': 1.25, 'original_max_position_embeddings': 1024}
+          llama | 8 | {'rope_type': 'longrope', 'short_factor': [1.0, 1.5, 2.0, 2.5], 'long_factor': [1.0, 3.0, 5.0, 7.5], 'original_max_position_embeddings': 1024}
           qwen2 | 16 | null
+          qwen3 | 32 | null
+          gemma | 32 | null
+          gemma2 | 32 | null
+          gemma3_text | 32 | {'rope_type': 'linear', 'factor': 8.0}
+          phi3 | 16 | {'rope_type': 'longrope', 'short_factor': [1.0, 1.0, 1.0, 1.0, 1.5, 2.0, 2.0, 2.5], 'long_factor': [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 5.0, 7.5], 'original_max_position_embeddings': 1024}
+          smollm3 | 16 | null
+          granite | 16 | null
           """)
   void aConfigurationComesBack(String modelType, int headDim, String scaling) {
     ModelConfig config = config(modelType, headDim, scaling);
@@ -95,7 +104,19 @@ class GgufMappingTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"llama", "mistral", "qwen2"})
+  @ValueSource(
+      strings = {
+        "llama",
+        "mistral",
+        "qwen2",
+        "qwen3",
+        "gemma",
+        "gemma2",
+        "gemma3_text",
+        "phi3",
+        "smollm3",
+        "granite"
+      })
   void everyTensorOfTheArchitectureHasANameBothWays(String modelType) {
     ModelConfig config = config(modelType, 16, "null");
     GgufFamily family = GgufFamily.of(config);
@@ -161,22 +182,28 @@ class GgufMappingTest {
   @Test
   void llama3ScalingIsRecoveredFromItsDivisors() {
     RopeScaling.Llama3 usual = new RopeScaling.Llama3(32, 1, 4, 8192);
-    assertThat(RopeFactors.recover(RopeFactors.of(usual, 5e5, 64), null, 5e5, 64, "test"))
+    assertThat(RopeFactors.recover(RopeFactors.of(usual, 5e5, 64), null, 5e5, 64, 9, "test"))
         .isEqualTo(usual);
     RopeScaling.Llama3 other = new RopeScaling.Llama3(4, 2, 10, 6000);
     RopeScaling.Llama3 recovered =
         (RopeScaling.Llama3)
             Objects.requireNonNull(
-                RopeFactors.recover(RopeFactors.of(other, 1e4, 128), null, 1e4, 128, "test"));
+                RopeFactors.recover(RopeFactors.of(other, 1e4, 128), null, 1e4, 128, 9, "test"));
     assertThat(recovered.originalMaxPositionEmbeddings()).isEqualTo(3000);
     assertThat(recovered.highFreqFactor()).isCloseTo(5, within(1e-4));
     float[] ones = {1, 1, 1, 1};
-    assertThat(RopeFactors.recover(ones, null, 1e4, 8, "test")).isNull();
-    float[] longRope = {1, 3, 2, 9};
-    assertThatThrownBy(() -> RopeFactors.recover(longRope, null, 1e4, 8, "test"))
+    assertThat(RopeFactors.recover(ones, null, 1e4, 8, 9, "test")).isNull();
+    float[] others = {1, 3, 2, 9};
+    assertThat(RopeFactors.recover(others, null, 1e4, 8, 512, "test"))
+        .as("any other divisors, for texts of every length")
+        .isEqualTo(
+            new RopeScaling.Longrope(
+                List.of(1.0, 3.0, 2.0, 9.0), List.of(1.0, 3.0, 2.0, 9.0), 1, 512));
+    float[] zero = {1, 1, 0, 1};
+    assertThatThrownBy(() -> RopeFactors.recover(zero, null, 1e4, 8, 512, "test"))
         .isInstanceOf(UserException.class)
-        .hasMessageContaining("other than Llama 3's");
-    assertThatThrownBy(() -> RopeFactors.recover(ones, null, 1e4, 16, "test"))
+        .hasMessageContaining("by 0.0");
+    assertThatThrownBy(() -> RopeFactors.recover(ones, null, 1e4, 16, 9, "test"))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("has 4 numbers");
   }
@@ -193,8 +220,8 @@ class GgufMappingTest {
                 read(
                     file(config).put("llama.rope.dimension_count", GgufValue.u32(32)),
                     config,
-                    "heads are 64 wide"),
-            () -> read(file(config).put("llama.rope.scaling.type", "yarn"), config, "'yarn'"),
+                    "rotates 32 numbers"),
+            () -> read(file(config).put("llama.rope.scaling.type", "su"), config, "'su'"),
             () ->
                 read(
                     file(config).put("llama.attention.head_count", GgufValue.ints(4, 4)),

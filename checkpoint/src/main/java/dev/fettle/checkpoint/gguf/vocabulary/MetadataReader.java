@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.function.UnaryOperator;
@@ -110,9 +109,7 @@ final class MetadataReader {
   /// llama.cpp knows by the model's name that Phi-3's control tokens take the white space after
   /// them, since GGUF has no key for it.
   private static boolean isPhi3(GgufMetadata metadata) {
-    @Nullable String name = metadata.text("general.name");
-    String lower = name == null ? "" : name.toLowerCase(Locale.ROOT);
-    return lower.contains("phi-3") || lower.contains("phi3");
+    return ModelName.saysPhi3(metadata.text("general.name"));
   }
 
   private static void stripAsPhi3(List<Token> tokens) {
