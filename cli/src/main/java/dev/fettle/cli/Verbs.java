@@ -11,6 +11,7 @@ final class Verbs {
         new DemoVerb(console),
         new ExplainVerb(console),
         new InspectVerb(console),
+        new DoctorVerb(console),
         new CalibrateVerb(console),
         new QuantizeVerb(console),
         new FinetuneVerb(console),

@@ -73,6 +73,19 @@ class ArchitectureTest {
                   "calibrate",
                   "evaluate")),
           Map.entry(
+              "doctor",
+              Set.of(
+                  "tensor",
+                  "checkpoint",
+                  "quantize",
+                  "text",
+                  "engine",
+                  "model",
+                  "lora",
+                  "calibrate",
+                  "evaluate",
+                  "export")),
+          Map.entry(
               "demo",
               Set.of(
                   "tensor",
