@@ -1,6 +1,7 @@
 """lora/.../golden/adapters: every kind of adapter that PEFT makes of a LoraConfig, on two small random models.
 
-base-untied/, base-tied/: Qwen2 models of two blocks with biases; base-nf4/: base-untied in NF4, by bitsandbytes
+base-untied/, base-tied/: Qwen2 models of two blocks with biases; base-nf4/: base-untied in NF4, by bitsandbytes;
+base-gemma/, base-gemma-tied/: Gemma, whose embeddings are scaled; base-phi3/: Phi-3, whose projections are fused
 NAME/: adapter_config.json, adapter_model.safetensors, and expected.safetensors with
     ids [2,12], logits [2,12,80] of base + adapter in eval mode, loss (labels = ids),
     grad.KEY: gradient of every trained tensor, KEY its name in adapter_model.safetensors,
@@ -19,7 +20,7 @@ import peft
 import torch
 import transformers
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, Qwen2Config
+from transformers import AutoModelForCausalLM, GemmaConfig, Phi3Config, Qwen2Config
 
 import common
 
@@ -29,7 +30,7 @@ LORA = dict(r=4, lora_alpha=8, lora_dropout=0.0, task_type="CAUSAL_LM")
 QV = dict(target_modules=["q_proj", "v_proj"])
 ENDS = dict(target_modules=["embed_tokens", "q_proj", "lm_head"])
 
-# name: (tied embeddings, options)
+# name: (tied embeddings or the base, options)
 ADAPTERS = {
     "dora": (False, dict(target_modules=["q_proj", "o_proj", "up_proj"], use_dora=True)),
     "dora-rslora": (False, dict(**QV, use_dora=True, use_rslora=True, rank_pattern={"v_proj": 2})),
@@ -55,6 +56,15 @@ ADAPTERS = {
     "everything": (True, dict(
         target_modules=["k_proj", "down_proj", "lm_head"], use_dora=True, use_rslora=True, bias="all",
         alpha_pattern={"down_proj": 3}, modules_to_save=["embed_tokens", "model.norm"])),
+    "gemma-ends": ("gemma", ENDS),
+    "gemma-ends-dora": ("gemma", dict(**ENDS, use_dora=True)),
+    "gemma-tokens": ("gemma", dict(**QV, trainable_token_indices=[3, 17, 70])),
+    "gemma-tokens-tied": ("gemma-tied", dict(**QV, trainable_token_indices=[3, 17, 70])),
+    "gemma-save": ("gemma", dict(target_modules="all-linear", modules_to_save=["embed_tokens", "input_layernorm"])),
+    "phi3-all": ("phi3", dict(target_modules="all-linear")),
+    "phi3-dora": ("phi3", dict(target_modules=["qkv_proj", "gate_up_proj"], use_dora=True, use_rslora=True)),
+    "phi3-save": ("phi3", dict(target_modules=["o_proj", "gate_up_proj"], modules_to_save=["qkv_proj", "lm_head"])),
+    "phi3-some": ("phi3", dict(target_modules=["q_proj", "o_proj", "down_proj"])),  # q_proj matches nothing
 }
 WITH_DROPOUT = {"dora", "bias-lora-only"}
 DROPOUT, DROPOUT_SEED = 0.3, 77
@@ -64,11 +74,13 @@ ON_NF4 = {"dora", "dora-ends", "ends", "save-norms", "bias-lora-only", "lora-bia
 MERGES_WRONGLY = {"ends-tied", "embedding-tied", "ends-tied-ensured", "everything", "tokens-two"}
 
 
-def base(folder, tied):
+SIZES = dict(vocab_size=VOCAB, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+             num_key_value_heads=1, max_position_embeddings=64, initializer_range=0.1)
+
+
+def base(folder, tied, kind=Qwen2Config, **more):
     torch.manual_seed(SEED)
-    config = Qwen2Config(
-        vocab_size=VOCAB, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=1, max_position_embeddings=64, tie_word_embeddings=tied, initializer_range=0.1)
+    config = kind(**SIZES, tie_word_embeddings=tied, **more)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -189,7 +201,7 @@ def merged(folder, adapter, name, ids, logits):
 
 
 def write(folder, name, tied, options, root, ids):
-    source = root / ("base-tied" if tied else "base-untied")
+    source = root / ("base-" + (tied if isinstance(tied, str) else "tied" if tied else "untied"))
     torch.manual_seed(SEED + 1)
     plain = {**LORA, "lora_dropout": DROPOUT if name in WITH_DROPOUT else 0.0}
     model = peft.get_peft_model(common.float_model(source), peft.LoraConfig(**plain, **copy.deepcopy(options)))
@@ -244,6 +256,9 @@ def main():
     shutil.rmtree(root, ignore_errors=True)
     base(root / "base-untied", False)
     base(root / "base-tied", True)
+    base(root / "base-gemma", False, GemmaConfig, head_dim=16)
+    base(root / "base-gemma-tied", True, GemmaConfig, head_dim=16)
+    base(root / "base-phi3", False, Phi3Config, pad_token_id=0)
     nf4(root / "base-nf4", root / "base-untied")
     torch.manual_seed(SEED + 2)
     ids = torch.randint(0, VOCAB, (2, LENGTH))

@@ -10,6 +10,8 @@ lora/.../golden/families/NAME/: a PEFT adapter on all linear layers (r=4, B rand
 finetune/.../golden/families/NAME.safetensors: loss [1] without the adapter and the gradient of every tensor: of vectors
     all, of matrices every eighth row, and under NAME.norm the Euclidean norm of all of it
 
+model/.../golden/gemma3-images/: a Gemma3ForConditionalGeneration, whose text part alone is read: ids [2,40], logits of all
+
 The families of make_families.py keep the checkpoints they have and get the second and the third.
 """
 
@@ -21,8 +23,8 @@ from pathlib import Path
 import peft
 import torch
 from transformers import (
-    AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GemmaConfig, GraniteConfig, LlamaConfig, MistralConfig,
-    Phi3Config, Qwen2Config, Qwen3Config, SmolLM3Config)
+    AutoModelForCausalLM, Gemma2Config, Gemma3Config, Gemma3ForConditionalGeneration, Gemma3TextConfig, GemmaConfig,
+    GraniteConfig, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, Qwen3Config, SmolLM3Config)
 
 import common
 
@@ -204,6 +206,25 @@ def write_full(base, file, ids):
     common.save_tensors(file, tensors, common.metadata(seed=SEED))
 
 
+def write_with_images(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    text = {**FAMILIES["gemma3"].to_dict(), "num_hidden_layers": 2, "layer_types": ["sliding_attention", "full_attention"]}
+    vision = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28,
+                  patch_size=14)
+    config = Gemma3Config(text_config=text, vision_config=vision, image_token_index=71, boi_token_index=69,
+                          eoi_token_index=70, mm_tokens_per_image=4)
+    torch.manual_seed(SEED)
+    model = Gemma3ForConditionalGeneration(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.2)
+        ids = torch.randint(3, 69, (2, 40))
+        logits = model(input_ids=ids).logits
+    model.save_pretrained(folder)
+    common.clean_folder(folder, {"config.json", "model.safetensors"})
+    common.save_tensors(folder / "logits.safetensors", {"ids": ids, "logits": logits}, common.metadata(seed=SEED))
+
+
 def main():
     torch.set_num_threads(1)
     common.transformers.logging.disable_progress_bar()
@@ -218,6 +239,7 @@ def main():
         adapted = write_adapter(folder, common.golden_folder("lora") / "families" / name, ids)
         write_full(folder, full / f"{name}.safetensors", ids)
         print(f"{name:16} {adapted} adapter gradients")
+    write_with_images(common.golden_folder("model") / "gemma3-images")
 
 
 main()

@@ -20,7 +20,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// A Hugging Face model folder: `config.json` and one `model.safetensors`, or shards with
-/// `model.safetensors.index.json`.
+/// `model.safetensors.index.json`. Of a model that also sees images, the language model (see
+/// [TextPart]).
 public final class CheckpointFolder implements Checkpoint {
   static final String CONFIG = "config.json";
   static final String SINGLE = "model.safetensors";
@@ -39,23 +40,34 @@ public final class CheckpointFolder implements Checkpoint {
   private final Path folder;
   private final ObjectNode config;
   private final List<SafetensorsFile> files;
-  private final Map<String, SafetensorsFile> owners = new LinkedHashMap<>();
+  private final Map<String, Stored> owners = new LinkedHashMap<>();
   private final SequencedMap<String, TensorInfo> infos = new LinkedHashMap<>();
 
-  private CheckpointFolder(Path folder, ObjectNode config, List<SafetensorsFile> files) {
+  /// Where a tensor is.
+  ///
+  /// @param name it has there
+  private record Stored(SafetensorsFile file, String name) {}
+
+  private CheckpointFolder(Path folder, ObjectNode whole, List<SafetensorsFile> files) {
     this.folder = folder;
-    this.config = config;
+    this.config = TextPart.config(whole);
     this.files = files;
+    boolean part = TextPart.isIn(whole);
     for (SafetensorsFile file : files) {
       file.infos()
-          .forEach((name, info) -> {
-            if (owners.putIfAbsent(name, file) != null) {
-              throw new UserException(
-                  "Tensor '" + name + "' is in more than one shard of " + folder + ".");
-            }
-            infos.put(name, info);
-          });
+          .forEach((stored, info) -> add(file, info, part ? TextPart.name(stored) : stored));
     }
+  }
+
+  private void add(SafetensorsFile file, TensorInfo info, @Nullable String name) {
+    if (name == null) {
+      return;
+    }
+    if (owners.putIfAbsent(name, new Stored(file, info.name())) != null) {
+      throw new UserException(
+          "Tensor '" + info.name() + "' is in more than one shard of " + folder + ".");
+    }
+    infos.put(name, new TensorInfo(name, info.dtype(), info.shape()));
   }
 
   /// @throws UserException if a file is missing, truncated or contradicts another
@@ -204,11 +216,11 @@ public final class CheckpointFolder implements Checkpoint {
 
   @Override
   public HostTensor tensor(String name) {
-    @Nullable SafetensorsFile owner = owners.get(name);
-    if (owner == null) {
+    @Nullable Stored stored = owners.get(name);
+    if (stored == null) {
       throw new UserException("Model " + folder + " has no tensor '" + name + "'.");
     }
-    return owner.tensor(name);
+    return stored.file().tensor(stored.name());
   }
 
   @Override

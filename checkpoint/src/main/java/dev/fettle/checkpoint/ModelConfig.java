@@ -88,13 +88,13 @@ public record ModelConfig(
     }
   }
 
-  /// Reads `config.json`.
+  /// Reads `config.json`; of a model that also sees images, the part about text.
   ///
   /// @param source the file, for messages
   /// @throws UserException if the architecture is not supported, a required key is missing, or a
   ///   value has the wrong type
   public static ModelConfig parse(ObjectNode json, String source) {
-    ConfigKeys keys = new ConfigKeys(json, source);
+    ConfigKeys keys = new ConfigKeys(TextPart.config(json), source);
     return Families.of(keys.requiredString("model_type"), source).parse(keys);
   }
 

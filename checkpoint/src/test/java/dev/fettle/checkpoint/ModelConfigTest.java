@@ -70,6 +70,36 @@ class ModelConfigTest {
     assertThat(config.torchDtype()).isEqualTo(DType.BF16);
   }
 
+  /// As gemma-3-4b-it and 12b are published; the counts are those of transformers' text models.
+  @ParameterizedTest
+  @CsvSource({
+    "2560, 10240, 34, '', 3880263168",
+    "3840, 15360, 48, 'num_attention_heads', 11766034176"
+  })
+  void readsTheTextPartOfAModelThatSeesImages(
+      int hidden, int inner, int layers, String heads, long parameters) {
+    String more =
+        heads.isEmpty() ? "" : ", \"num_attention_heads\": 16, \"num_key_value_heads\": 8";
+    ModelConfig config =
+        parse(
+            """
+            {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"],
+             "eos_token_id": [1, 106], "torch_dtype": "bfloat16", "vision_config": {},
+             "text_config": {"model_type": "gemma3_text", "hidden_size": %d,
+               "intermediate_size": %d, "num_hidden_layers": %d%s, "sliding_window": 1024,
+               "rope_scaling": {"factor": 8.0, "rope_type": "linear"}}}
+            """
+                .formatted(hidden, inner, layers, more));
+    assertThat(config.modelType()).isEqualTo("gemma3_text");
+    assertThat(Architecture.of(config).parameterCount()).isEqualTo(parameters);
+    assertThat(config.eosTokenIds()).containsExactly(1, 106);
+    assertThat(config.torchDtype()).isEqualTo(DType.BF16);
+    assertThat(config.layers().get(0).window()).isEqualTo(1024);
+    assertThat(config.layers().get(5).window()).isNull();
+    assertThat(requireNonNull(config.layers().get(5).rotary()).scaling())
+        .isEqualTo(new RopeScaling.Linear(8));
+  }
+
   @Test
   void takesTheDefaultsOfTransformers() {
     ModelConfig config = parse(MINIMAL.formatted(""));

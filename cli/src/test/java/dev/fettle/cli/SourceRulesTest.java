@@ -19,7 +19,7 @@ class SourceRulesTest {
   /// Longer files, each with its own limit and the reason.
   private static final Map<String, Integer> LONGER =
       Map.of(
-          "engine/src/main/java/dev/fettle/engine/Tensor.java", 500); // a line per native operation
+          "engine/src/main/java/dev/fettle/engine/Tensor.java", 520); // a line per native operation
 
   /// What a document sets in code style and means as a file: `cli/`, `tools/golden/make.py`.
   private static final Pattern PATH = Pattern.compile("[\\w.-]+(/[\\w.-]+)*/?");

@@ -68,7 +68,7 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
-  // ---------------------------------------------------------------------------------- description
+  // ---- description
 
   public DType dtype() {
     return dtype;
@@ -157,7 +157,7 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
-  // ---------------------------------------------------------------------------------------- views
+  // ---- views
 
   public Tensor view(long... shape) {
     return wrap(raw().view(shape));
@@ -202,7 +202,7 @@ public final class Tensor implements AutoCloseable {
     return view(-1, size(-1));
   }
 
-  // ------------------------------------------------------------------------------------- copying
+  // ---- copying
 
   /// A copy of dtype `target`, or this tensor itself if it already has it.
   public Tensor to(DType target) {
@@ -223,8 +223,7 @@ public final class Tensor implements AutoCloseable {
     return this;
   }
 
-  // ------------------------------------------------------------------------------ element by
-  // element
+  // ---- element by element
 
   public Tensor add(Tensor other) {
     return wrap(raw().add(other.raw()));
@@ -362,7 +361,7 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
-  // ------------------------------------------------------------------------------------ reductions
+  // ---- reductions
 
   /// Mean over `axis`, which stays with length 1.
   public Tensor mean(int axis) {
@@ -407,8 +406,7 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
-  // ---------------------------------------------------------------------------------- matrix
-  // products
+  // ---- matrix products
 
   /// Matrix product with PyTorch's broadcasting of leading axes.
   public Tensor matmul(Tensor other) {
@@ -439,7 +437,7 @@ public final class Tensor implements AutoCloseable {
     return this;
   }
 
-  // ------------------------------------------------------------------------------------- indexing
+  // ---- indexing
 
   /// Rows (along `axis`) at the I64 positions of `index`.
   public Tensor indexSelect(int axis, Tensor index) {
@@ -469,8 +467,7 @@ public final class Tensor implements AutoCloseable {
     return this;
   }
 
-  // ------------------------------------------------------------------------------------
-  // activations
+  // ---- activations
 
   /// `x · sigmoid(x)`; Elfwing et al. 2017, arXiv:1702.03118.
   public Tensor silu() {

@@ -63,6 +63,10 @@ class PeftGradientsTest {
           "tokens-tied",
           "tokens-two",
           "everything");
+  private static final List<String> GEMMA =
+      List.of("gemma-ends", "gemma-ends-dora", "gemma-tokens", "gemma-save");
+  private static final List<String> PHI3 =
+      List.of("phi3-all", "phi3-dora", "phi3-save", "phi3-some");
   private static final List<String> ON_NF4 =
       List.of("dora", "dora-ends", "ends", "save-norms", "bias-lora-only", "lora-bias", "tokens");
 
@@ -71,6 +75,9 @@ class PeftGradientsTest {
     for (boolean recompute : new boolean[] {false, true}) {
       UNTIED.forEach(name -> cases.add(Arguments.of(name, "base-untied", "", recompute)));
       TIED.forEach(name -> cases.add(Arguments.of(name, "base-tied", "", recompute)));
+      GEMMA.forEach(name -> cases.add(Arguments.of(name, "base-gemma", "", recompute)));
+      cases.add(Arguments.of("gemma-tokens-tied", "base-gemma-tied", "", recompute));
+      PHI3.forEach(name -> cases.add(Arguments.of(name, "base-phi3", "", recompute)));
       ON_NF4.forEach(name -> cases.add(Arguments.of(name, "base-nf4", "nf4.", recompute)));
     }
     return cases.stream();

@@ -30,7 +30,13 @@ public record AdapterPlan(List<LowRank> lowRanks, List<Whole> wholes, List<Token
   /// @throws dev.fettle.tensor.UserException if the configuration names what the model does not
   ///   have, or combines what PEFT does not
   public static AdapterPlan of(LoraConfig config, Architecture architecture) {
-    return new AdapterPlanner(config, architecture).plan();
+    return new AdapterPlanner(config, architecture, true).plan();
+  }
+
+  /// As [#of], for an adapter that exists: PEFT saves names in `target_modules` that match nothing,
+  /// as long as one matches.
+  static AdapterPlan ofStored(LoraConfig config, Architecture architecture) {
+    return new AdapterPlanner(config, architecture, false).plan();
   }
 
   /// All parts, low-rank updates first.

@@ -24,12 +24,15 @@ import org.jspecify.annotations.Nullable;
 final class AdapterPlanner {
   private final LoraConfig config;
   private final Architecture architecture;
+  private final boolean everyName;
   private final boolean tied;
   private final long vocab;
   private final long hidden;
 
-  AdapterPlanner(LoraConfig config, Architecture architecture) {
+  /// @param everyName whether each name in `target_modules` must match something
+  AdapterPlanner(LoraConfig config, Architecture architecture, boolean everyName) {
     this.config = config;
+    this.everyName = everyName;
     this.architecture = architecture;
     this.tied = architecture.config().tieWordEmbeddings();
     this.vocab = architecture.config().vocabSize();
@@ -47,8 +50,8 @@ final class AdapterPlanner {
 
   private List<LowRank> lowRanks() {
     List<LinearModule> linears = architecture.linears();
-    List<String> selected =
-        config.targetModules().select(linears.stream().map(LinearModule::name).toList());
+    List<String> paths = linears.stream().map(LinearModule::name).toList();
+    List<String> selected = config.targetModules().select(paths, norms(), everyName);
     List<LowRank> found = new ArrayList<>();
     boolean both = bothEndsTied(selected);
     if (both || selected.contains(EMBEDDING)) {
@@ -69,6 +72,13 @@ final class AdapterPlanner {
               .formatted(config.modulesToSave(), config.targetModules().text()));
     }
     return found;
+  }
+
+  private List<String> norms() {
+    return architecture.tensors().stream()
+        .filter(tensor -> tensor.shape().rank() == 1 && tensor.name().endsWith(".weight"))
+        .map(tensor -> tensor.name().substring(0, tensor.name().length() - ".weight".length()))
+        .toList();
   }
 
   /// With `ensure_weight_tying` PEFT adapts both ends of a tied embedding if one is named.

@@ -11,11 +11,11 @@ final class OtherModules {
   private OtherModules() {}
 
   /// @throws UserException if the targets mean one of them
-  static void refuse(TargetModules targets, Collection<String> linears) {
+  static void refuse(TargetModules targets, Collection<String> linears, Collection<String> norms) {
     if (!namesModules(targets)) {
       return;
     }
-    for (String path : of(linears)) {
+    for (String path : of(linears, norms)) {
       if (!targets.matches(path)) {
         continue;
       }
@@ -34,9 +34,9 @@ final class OtherModules {
     };
   }
 
-  private static Set<String> of(Collection<String> linears) {
+  private static Set<String> of(Collection<String> linears, Collection<String> norms) {
     Set<String> others = new LinkedHashSet<>();
-    others.add("model.norm");
+    others.addAll(norms);
     others.add("model.rotary_emb");
     for (String linear : linears) {
       String parent = linear;
@@ -45,9 +45,6 @@ final class OtherModules {
         others.add(parent);
         if (parent.endsWith(".mlp")) {
           others.add(parent + ".act_fn");
-        } else if (parent.matches(".*\\.layers\\.\\d+")) {
-          others.add(parent + ".input_layernorm");
-          others.add(parent + ".post_attention_layernorm");
         }
       }
     }

@@ -127,14 +127,20 @@ public sealed interface TargetModules {
   /// The layers of a model that match, in its order: the embedding, linear layers, the head.
   ///
   /// @param linears the linear layers inside the blocks
+  /// @param norms paths of the norms
+  /// @param everyName whether each name of a list must match; PEFT lets names match nothing as long
+  ///   as one does
   /// @throws UserException if none matches, if a name matches none, or if something else in the
   ///   model matches, such as a norm, on which PEFT fails
-  default List<String> select(Collection<String> linears) {
-    OtherModules.refuse(this, linears);
+  default List<String> select(
+      Collection<String> linears, Collection<String> norms, boolean everyName) {
+    OtherModules.refuse(this, linears, norms);
     List<String> paths = new ArrayList<>(linears);
     paths.addFirst(AdapterPlan.EMBEDDING);
     paths.addLast(AdapterPlan.HEAD);
-    checkNames(paths);
+    if (everyName) {
+      checkNames(paths);
+    }
     List<String> selected =
         paths.stream()
             .filter(path -> linears.contains(path) ? matches(path) : matchesOutside(path))

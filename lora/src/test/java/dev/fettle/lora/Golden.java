@@ -56,6 +56,12 @@ final class Golden {
 
   /// The base of such an adapter.
   static Path peftBase(String adapter) {
+    if (adapter.startsWith("gemma")) {
+      return peftAdapter(adapter.endsWith("tied") ? "base-gemma-tied" : "base-gemma");
+    }
+    if (adapter.startsWith("phi3")) {
+      return peftAdapter("base-phi3");
+    }
     boolean tied = adapter.contains("tied") || Set.of("tokens-two", "everything").contains(adapter);
     return peftAdapter(tied ? "base-tied" : "base-untied");
   }

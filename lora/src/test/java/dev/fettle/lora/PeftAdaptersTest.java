@@ -53,7 +53,16 @@ class PeftAdaptersTest {
         "tokens",
         "tokens-tied",
         "tokens-two",
-        "everything"
+        "everything",
+        "gemma-ends",
+        "gemma-ends-dora",
+        "gemma-tokens",
+        "gemma-tokens-tied",
+        "gemma-save",
+        "phi3-all",
+        "phi3-dora",
+        "phi3-save",
+        "phi3-some"
       })
   void computesMergesAndWritesWhatPeftDoes(String name) {
     Path adapter = Golden.peftAdapter(name);

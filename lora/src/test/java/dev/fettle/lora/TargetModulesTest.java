@@ -16,6 +16,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class TargetModulesTest {
   private static final List<String> LINEARS = linears(12);
 
+  private static final List<String> NORMS = List.of("model.norm", "model.layers.0.input_layernorm");
+
   private static List<String> linears(int blocks) {
     List<String> paths = new ArrayList<>();
     for (int block = 0; block < blocks; block++) {
@@ -57,16 +59,30 @@ class TargetModulesTest {
         .hasMessageContaining(why);
   }
 
+  private static List<String> select(TargetModules targets, List<String> linears) {
+    return targets.select(linears, NORMS, true);
+  }
+
+  /// Names of other families in a list that serves several.
+  @Test
+  void aNameMayMatchNothingInAStoredAdapter() {
+    TargetModules targets = TargetModules.parse("qkv_proj,q_proj");
+    assertThat(targets.select(linears(1), NORMS, false))
+        .containsExactly("model.layers.0.self_attn.q_proj");
+    assertThatThrownBy(() -> TargetModules.parse("qkv_proj").select(linears(1), NORMS, false))
+        .isInstanceOf(UserException.class);
+  }
+
   @Test
   void selectsInTheModelsOrder() {
-    assertThat(new TargetModules.AllLinear().select(LINEARS)).isEqualTo(LINEARS);
-    assertThat(TargetModules.parse("v_proj,q_proj").select(linears(1)))
+    assertThat(select(new TargetModules.AllLinear(), LINEARS)).isEqualTo(LINEARS);
+    assertThat(select(TargetModules.parse("v_proj,q_proj"), linears(1)))
         .containsExactly("model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj");
-    assertThat(TargetModules.parse(".*layers\\.1\\..*_proj").select(LINEARS)).hasSize(7);
-    assertThat(TargetModules.parse("lm_head,q_proj,embed_tokens").select(linears(1)))
+    assertThat(select(TargetModules.parse(".*layers\\.1\\..*_proj"), LINEARS)).hasSize(7);
+    assertThat(select(TargetModules.parse("lm_head,q_proj,embed_tokens"), linears(1)))
         .containsExactly("model.embed_tokens", "model.layers.0.self_attn.q_proj", "lm_head");
     // A name is a tail of the path at a dot, not of a word.
-    assertThatThrownBy(() -> TargetModules.parse("proj").select(LINEARS))
+    assertThatThrownBy(() -> select(TargetModules.parse("proj"), LINEARS))
         .isInstanceOf(UserException.class);
   }
 
@@ -84,7 +100,7 @@ class TargetModulesTest {
         "norm | also matches 'model.norm'"
       })
   void whatPeftWouldNotAdaptIsRefused(String text, String why) {
-    assertThatThrownBy(() -> TargetModules.parse(text).select(LINEARS))
+    assertThatThrownBy(() -> select(TargetModules.parse(text), LINEARS))
         .isInstanceOf(UserException.class)
         .hasMessageContaining(why);
   }
@@ -92,7 +108,7 @@ class TargetModulesTest {
   /// Twelve repetitions one after the other would take 10^9 attempts.
   @Test
   void expressionsThatTakeForeverAreRefused() {
-    assertThatThrownBy(() -> TargetModules.regex("(.*)".repeat(12) + "!").select(LINEARS))
+    assertThatThrownBy(() -> select(TargetModules.regex("(.*)".repeat(12) + "!"), LINEARS))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("takes too long");
   }
