@@ -1,11 +1,12 @@
 package dev.fettle.calibrate;
 
-import dev.fettle.checkpoint.FileHash;
 import dev.fettle.tensor.UserException;
 import dev.fettle.text.ChatTemplate;
 import dev.fettle.text.Dataset;
 import dev.fettle.text.DatasetOptions;
 import dev.fettle.text.Tokenizer;
+import dev.fettle.text.records.DataFiles;
+import dev.fettle.text.records.RecordOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,27 +24,42 @@ public record CalibrationText(String source, String sha256, List<int[]> samples)
   /// @param seqLength longest sample in tokens; plain text is cut into blocks of it
   /// @param maxSamples only the first ones; 0 is all
   /// @param maxTokens only the first ones, which may shorten the last sample; 0 is all
-  public record Limits(int seqLength, int maxSamples, long maxTokens) {
+  /// @param records which columns of the data hold what
+  public record Limits(int seqLength, int maxSamples, long maxTokens, RecordOptions records) {
     public Limits {
       if (maxSamples < 0 || maxTokens < 0) {
         throw new UserException("The number of samples and tokens to read cannot be negative.");
       }
     }
+
+    /// Of data whose columns have their usual names.
+    public Limits(int seqLength, int maxSamples, long maxTokens) {
+      this(seqLength, maxSamples, maxTokens, RecordOptions.defaults());
+    }
+
+    public Limits withMaxSamples(int value) {
+      return new Limits(seqLength, value, maxTokens, records);
+    }
   }
 
-  /// Reads plain text or JSON lines as training does, prompts included.
+  /// Reads plain text or rows as training does, prompts included.
   ///
+  /// @param data a file, a folder or a pattern, see [DataFiles]
   /// @param model the folder whose tokenizer and chat template are used
   /// @throws UserException if the file is missing, empty or malformed
   public static CalibrationText load(Path model, Path data, Limits limits) {
     try (Tokenizer tokenizer = Tokenizer.load(model)) {
+      DataFiles files = DataFiles.of(data);
       Dataset dataset =
           Dataset.load(
-              data,
+              files,
               tokenizer,
               ChatTemplate.load(model),
-              DatasetOptions.of(limits.seqLength()).withCompletionOnly(false));
-      return new CalibrationText(data.toString(), FileHash.sha256(data), samples(dataset, limits));
+              DatasetOptions.of(limits.seqLength())
+                  .withCompletionOnly(false)
+                  .withRecords(limits.records())
+                  .withMaxSamples(limits.maxSamples()));
+      return new CalibrationText(data.toString(), files.sha256(), samples(dataset, limits));
     }
   }
 

@@ -72,7 +72,7 @@ public final class Json {
   }
 
   /// Turns a parser error into one sentence with line and column.
-  static UserException malformed(JacksonException e, String source) {
+  public static UserException malformed(JacksonException e, String source) {
     TokenStreamLocation at = e.getLocation();
     String where = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
     String what = e.getOriginalMessage();

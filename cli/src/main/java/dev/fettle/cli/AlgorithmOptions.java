@@ -153,9 +153,6 @@ final class AlgorithmOptions {
   /// The text to calibrate on, by default 128 samples as in the papers.
   CalibrationText text(Path model, Path data, CalibrationText.Limits limits) {
     boolean all = limits.maxSamples() == 0 && limits.maxTokens() == 0;
-    return CalibrationText.load(
-        model,
-        data,
-        all ? new CalibrationText.Limits(limits.seqLength(), DEFAULT_SAMPLES, 0) : limits);
+    return CalibrationText.load(model, data, all ? limits.withMaxSamples(DEFAULT_SAMPLES) : limits);
   }
 }

@@ -3,6 +3,7 @@ package dev.fettle.cli;
 import dev.fettle.calibrate.CalibrationText;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// The text that a way to quantize looks at, and how much of it.
@@ -10,7 +11,7 @@ final class CalibrationDataOptions {
   @Option(
       names = "--data",
       paramLabel = "FILE",
-      description = "Calibration text: plain, or one JSON object per line as for finetune.")
+      description = "Calibration text: plain, or rows as for finetune.")
   @Nullable Path data;
 
   @Option(
@@ -38,7 +39,9 @@ final class CalibrationDataOptions {
       description = "Samples of equal length per pass at most (default: 1).")
   int batchSize = 1;
 
+  @Mixin RecordArguments records = new RecordArguments();
+
   CalibrationText.Limits limits() {
-    return new CalibrationText.Limits(seqLength, samples, maxTokens);
+    return new CalibrationText.Limits(seqLength, samples, maxTokens, records.options());
   }
 }

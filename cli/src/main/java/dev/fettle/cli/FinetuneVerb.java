@@ -9,7 +9,9 @@ import dev.fettle.finetune.TrainingMethod;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.text.DatasetOptions;
+import dev.fettle.text.records.DataFiles;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -41,9 +43,12 @@ final class FinetuneVerb extends Verb {
       names = "--data",
       required = true,
       paramLabel = "FILE",
+      arity = "1..*",
       description =
-          "Plain text, or .jsonl with one {\"prompt\", \"completion\"} or {\"messages\"} per line.")
-  Path data = Path.of("");
+          "Files, folders or patterns: plain text, or .jsonl, .json, .csv, .tsv or .parquet with rows"
+              + " of prompt and completion, messages, ShareGPT's conversations, Alpaca's instruction"
+              + " and output, or text.")
+  List<Path> data = List.of();
 
   @Option(
       names = "--output",
@@ -87,6 +92,9 @@ final class FinetuneVerb extends Verb {
   @ArgGroup(validate = false, heading = "%nData:%n")
   DataOptions dataset = new DataOptions();
 
+  @ArgGroup(validate = false, heading = "%nColumns of the data:%n")
+  RecordArguments records = new RecordArguments();
+
   @ArgGroup(validate = false, heading = "%nTraining:%n")
   TrainingArguments training = new TrainingArguments();
 
@@ -114,14 +122,14 @@ final class FinetuneVerb extends Verb {
 
   private FinetuneRequest request() {
     TrainingMethod chosen = TrainingMethod.parse(method);
-    DatasetOptions options = dataset.options();
+    DatasetOptions options = dataset.options(records.options());
     if (chosen.usesAdapter() && lora.initialAdapter == null) {
       checkRank();
     }
     return new FinetuneRequest(
         model,
-        data,
-        dataset.validationData,
+        new DataFiles(data),
+        dataset.validationData.isEmpty() ? null : new DataFiles(dataset.validationData),
         dataset.validationSplit,
         options,
         chosen,

@@ -24,6 +24,8 @@ final class TrainingProgress implements TrainingListener, AutoCloseable {
     line.close();
     line = new ProgressLine(console, "step", summary.totalSteps());
     line.log("data: " + summary.data());
+    summary.data().lengthLines().forEach(line::log);
+    summary.warnings().forEach(warning -> line.log("warning: " + warning));
     line.log(
         "%s trainable parameters; the linear layers of the base take %s%s"
             .formatted(

@@ -20,6 +20,7 @@ import dev.fettle.tensor.UserException;
 import dev.fettle.text.Batches;
 import dev.fettle.text.ChatTemplate;
 import dev.fettle.text.Dataset;
+import dev.fettle.text.PackingStrategy;
 import dev.fettle.text.Split;
 import dev.fettle.text.Tokenizer;
 import java.nio.file.Path;
@@ -123,6 +124,10 @@ public final class Finetune {
         train = split.train();
         validation = split.validation();
       }
+      PackingStrategy packing = request.dataset().packing();
+      if (packing != null) {
+        train = train.packed(packing, request.dataset().seqLength(), request.options().seed());
+      }
       return new Trainer.TrainingData(train, validation, Batches.padId(tokenizer));
     }
   }
@@ -216,7 +221,8 @@ public final class Finetune {
     Dataset validation = data.validation();
     listener.started(
         new RunSummary(
-            data.train().summary().toString(),
+            data.train().summary(),
+            data.train().summary().findings().warnings(request.dataset().seqLength()),
             data.train().size(),
             validation == null ? 0 : validation.size(),
             request.options().totalSteps(data.train().size()),

@@ -6,14 +6,15 @@ import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import dev.fettle.text.DatasetOptions;
+import dev.fettle.text.records.DataFiles;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /// Everything one fine-tuning run is made of.
 ///
 /// @param model folder of the base model
-/// @param data the training file, see {@link dev.fettle.text.Dataset#load}
-/// @param validationData a file to evaluate on, or null
+/// @param data the training files, see {@link dev.fettle.text.Dataset#load}
+/// @param validationData files to evaluate on, or null
 /// @param validationSplit fraction of the training samples to hold out if there is no such file; 0
 ///   is none
 /// @param dataset how the file becomes samples
@@ -30,8 +31,8 @@ import org.jspecify.annotations.Nullable;
 /// @param resume go on from the newest checkpoint in `output`
 public record FinetuneRequest(
     Path model,
-    Path data,
-    @Nullable Path validationData,
+    DataFiles data,
+    @Nullable DataFiles validationData,
     double validationSplit,
     DatasetOptions dataset,
     TrainingMethod method,
@@ -67,15 +68,15 @@ public record FinetuneRequest(
   /// Starts from the defaults: LoRA of rank 8 on every linear layer, alpha 16, samples of 512
   /// tokens.
   public static Builder builder(Path model, Path data, Path output) {
-    return new Builder(model, data, output);
+    return new Builder(model, DataFiles.of(data), output);
   }
 
   /// Sets what differs from the defaults.
   public static final class Builder {
     private final Path model;
-    private final Path data;
+    private final DataFiles data;
     private final Path output;
-    private @Nullable Path validationData;
+    private @Nullable DataFiles validationData;
     private double validationSplit;
     private DatasetOptions dataset = DatasetOptions.of(512);
     private TrainingMethod method = TrainingMethod.LORA;
@@ -87,14 +88,14 @@ public record FinetuneRequest(
     private TrainingOptions options = TrainingOptions.builder().build();
     private boolean resume;
 
-    private Builder(Path model, Path data, Path output) {
+    private Builder(Path model, DataFiles data, Path output) {
       this.model = model;
       this.data = data;
       this.output = output;
     }
 
     public Builder validationData(@Nullable Path value) {
-      validationData = value;
+      validationData = value == null ? null : DataFiles.of(value);
       return this;
     }
 

@@ -1,9 +1,10 @@
 package dev.fettle.finetune;
 
-import dev.fettle.checkpoint.FileHash;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.model.CausalLm;
+import dev.fettle.text.DatasetOptions;
+import dev.fettle.text.records.DataFiles;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
@@ -19,13 +20,7 @@ final class RunSettings {
     ObjectNode json = Json.object();
     json.put("method", request.method().text());
     json.put("model", absolute(request.model()));
-    json.put("data", absolute(request.data()));
-    json.put("data_sha256", FileHash.sha256(request.data()));
-    json.put("seq_length", request.dataset().seqLength());
-    json.put("completion_only", request.dataset().completionOnly());
-    json.put("prompt_key", request.dataset().promptKey());
-    json.put("completion_key", request.dataset().completionKey());
-    json.put("validation_data", absolute(request.validationData()));
+    data(json, request);
     json.put("validation_split", request.validationSplit());
     json.put("base_scheme", request.baseScheme() == null ? null : request.baseScheme().toString());
     json.put("compute_dtype", model.computeDtype().torchName());
@@ -70,6 +65,21 @@ final class RunSettings {
     json.put("seed", options.seed());
     json.put("shuffle", options.shuffle());
     return json;
+  }
+
+  private static void data(ObjectNode json, FinetuneRequest request) {
+    DatasetOptions options = request.dataset();
+    DataFiles validation = request.validationData();
+    json.put("data", request.data().absolute());
+    json.put("data_sha256", request.data().sha256());
+    json.put("seq_length", options.seqLength());
+    json.put("loss_on", options.loss().toString());
+    json.put("records", options.records().toString());
+    json.put("truncation", options.truncation().toString());
+    json.put("deduplicate", options.deduplicate());
+    json.put("max_samples", options.maxSamples());
+    json.put("packing", options.packing() == null ? null : options.packing().toString());
+    json.put("validation_data", validation == null ? null : validation.absolute());
   }
 
   private static @Nullable String absolute(@Nullable Path path) {

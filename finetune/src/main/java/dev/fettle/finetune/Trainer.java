@@ -13,7 +13,6 @@ import dev.fettle.text.ShuffledOrder;
 import dev.fettle.text.TokenBatch;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /// The training loop. Everything random depends on the seed and the step's number alone, so a run
@@ -120,16 +119,14 @@ final class Trainer {
     int targets = micro.stream().mapToInt(TokenBatch::targetTokens).sum();
     double loss = 0;
     for (int i = 0; i < micro.size(); i++) {
-      TokenBatch batch = micro.get(i);
-      tokens += tokensOf(first + i);
-      if (batch.targetTokens() > 0) {
-        loss +=
-            model.lossAndGradients(
-                batch.ids(),
-                batch.labels(),
-                new CausalLm.StepOptions(
-                    1.0 / targets, recompute, options.seed() * 0x9E3779B97F4A7C15L + first + i));
-      }
+      TokenBatch batch = micro.get(i).unpacked(batches.padId());
+      tokens += batches.tokens(first + i);
+      loss +=
+          model.lossAndGradients(
+              batch.ids(),
+              batch.labels(),
+              new CausalLm.StepOptions(
+                  1.0 / targets, recompute, options.seed() * 0x9E3779B97F4A7C15L + first + i));
     }
     double norm = parameters.gradNorm();
     requireFinite(loss, norm, step + 1);
@@ -137,14 +134,6 @@ final class Trainer {
     double rate = schedule.at(step);
     optimizer.step(rate);
     return new StepResult(loss / targets, norm, rate);
-  }
-
-  /// Tokens of a batch without its padding.
-  private long tokensOf(long batch) {
-    long from = batch * options.batchSize();
-    return LongStream.range(from, from + options.batchSize())
-        .map(at -> train.get(batches.order().at(at)).length())
-        .sum();
   }
 
   private static void requireFinite(double loss, double norm, int step) {
@@ -201,7 +190,7 @@ final class Trainer {
     double sum = 0;
     long count = 0;
     Batches batches = new Batches(dataset, new SequentialOrder(dataset.size()), 1, padId);
-    for (TokenBatch batch : batches.onePass()) {
+    for (TokenBatch batch : (Iterable<TokenBatch>) batches.onePass()::iterator) {
       for (float loss : model.negativeLogLikelihoods(batch.ids(), batch.labels())) {
         sum += loss;
         count++;

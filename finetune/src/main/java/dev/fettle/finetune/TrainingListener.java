@@ -1,6 +1,8 @@
 package dev.fettle.finetune;
 
+import dev.fettle.text.DatasetSummary;
 import java.nio.file.Path;
+import java.util.List;
 
 /// Told what a run does, from the thread that trains. Every method may be left empty.
 public interface TrainingListener {
@@ -24,12 +26,16 @@ public interface TrainingListener {
     return false;
   }
 
+  /// @param data what the training files hold
+  /// @param warnings a sentence for each thing in them to know before training
+  /// @param trainSamples rows that are trained on, packed ones if they are packed
   /// @param trainedParameters values that are trained
   /// @param baseBytes what the frozen base occupies
   /// @param recompute whether block-wise recomputation is on
   /// @param firstStep steps done before, by the run that is resumed
   record RunSummary(
-      String data,
+      DatasetSummary data,
+      List<String> warnings,
       int trainSamples,
       int validationSamples,
       int totalSteps,

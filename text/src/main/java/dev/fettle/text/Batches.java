@@ -1,8 +1,11 @@
 package dev.fettle.text;
 
+import dev.fettle.tensor.UserException;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// A dataset in batches, by number.
@@ -23,25 +26,47 @@ public record Batches(Dataset dataset, SampleOrder order, int batchSize, int pad
 
   /// Batch `index` of an endless run; epochs follow each other without a gap, so a batch may hold
   /// the end of one and the start of the next.
+  ///
+  /// @throws UserException if it has nothing to learn, naming its rows
   public TokenBatch at(long index) {
     long start = Math.multiplyExact(index, (long) batchSize);
-    return TokenBatch.of(
-        LongStream.range(start, start + batchSize)
-            .mapToObj(position -> dataset.get(order.at(position)))
-            .toList(),
-        padId);
+    return batch(LongStream.range(start, start + batchSize).toArray());
   }
 
-  /// The first epoch, each sample once; the last batch may have fewer rows.
-  public List<TokenBatch> onePass() {
-    return IntStream.iterate(0, start -> start < dataset.size(), start -> start + batchSize)
+  /// The first epoch, each sample once; the last batch may have fewer rows. A batch is read when
+  /// the stream comes to it.
+  ///
+  /// @throws UserException if a batch has nothing to learn, naming its rows
+  public Stream<TokenBatch> onePass() {
+    return LongStream.iterate(0, start -> start < dataset.size(), start -> start + batchSize)
         .mapToObj(start ->
-            TokenBatch.of(
-                IntStream.range(start, Math.min(dataset.size(), start + batchSize))
-                    .mapToObj(position -> dataset.get(order.at(position)))
-                    .toList(),
-                padId))
-        .toList();
+            batch(LongStream.range(start, Math.min(dataset.size(), start + batchSize)).toArray()));
+  }
+
+  private TokenBatch batch(long[] positions) {
+    List<Sample> samples = new ArrayList<>();
+    for (long position : positions) {
+      samples.add(dataset.get(order.at(position)));
+    }
+    TokenBatch batch = TokenBatch.of(samples, padId);
+    if (batch.targetTokens() == 0) {
+      throw new UserException(
+          "A batch has nothing to learn, because every label in it is masked: %s; leave such rows out, or take the loss on more."
+              .formatted(
+                  LongStream.of(positions)
+                      .mapToObj(position -> dataset.origin(order.at(position)))
+                      .distinct()
+                      .collect(Collectors.joining(", "))));
+    }
+    return batch;
+  }
+
+  /// Tokens of batch `index` without its padding.
+  public long tokens(long index) {
+    long start = Math.multiplyExact(index, (long) batchSize);
+    return LongStream.range(start, start + batchSize)
+        .map(position -> dataset.length(order.at(position)))
+        .sum();
   }
 
   /// The token to pad with: the tokenizer's own, or its end-of-text token, or 0. Any would do,

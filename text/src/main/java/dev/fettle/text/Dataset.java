@@ -1,40 +1,42 @@
 package dev.fettle.text;
 
-import dev.fettle.tensor.UserException;
+import dev.fettle.text.records.DataFiles;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/// Tokenized samples, all in memory (four bytes per token, eight where prompts are masked).
-public sealed interface Dataset permits InMemoryDataset {
+/// Tokenized samples that can be read in any order. Large ones lie in a temporary file, see
+/// [TokenStore].
+public sealed interface Dataset
+    permits InMemoryDataset, StoredDataset, SelectedDataset, PackedDataset, WrappedDataset {
 
-  /// Reads a file by the end of its name:
+  /// Reads files by the ends of their names:
   ///
-  /// * `.jsonl`, `.ndjson`: one JSON object per line, see [JsonlReader];
-  /// * anything else: plain text, see [TextReader].
+  /// * `.jsonl`, `.json`, `.csv`, `.tsv`, `.parquet` and their like hold a record per row; see
+  ///   [dev.fettle.text.records.RecordKind] for what may be in one;
+  /// * anything else: plain text, cut into blocks of the sequence length, see [TextReader].
   ///
-  /// @param template renders chat lines; null if the model folder has none
-  /// @throws UserException if the file is missing, empty or malformed, naming the line, or if no
-  ///   sample has anything to learn
+  /// @param template renders conversations; null if the model folder has none
+  /// @throws dev.fettle.tensor.UserException if a file is missing, empty or malformed, naming the
+  ///   row, or if no sample has anything to learn
   static Dataset load(
-      Path file, Tokenizer tokenizer, @Nullable ChatTemplate template, DatasetOptions options) {
-    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    if (name.endsWith(".jsonl") || name.endsWith(".ndjson")) {
-      return new JsonlReader(file, tokenizer, template, options).read();
-    }
-    if (name.endsWith(".json")) {
-      throw new UserException(
-          file
-              + ": expected one JSON object per line in a .jsonl file, or plain text in a .txt file.");
-    }
-    return TextReader.read(file, tokenizer, options.seqLength());
+      DataFiles files,
+      Tokenizer tokenizer,
+      @Nullable ChatTemplate template,
+      DatasetOptions options) {
+    return new DatasetLoader(files, tokenizer, template, options).load();
+  }
+
+  /// As [#load(DataFiles, Tokenizer, ChatTemplate, DatasetOptions)], of one file, folder or
+  /// pattern.
+  static Dataset load(
+      Path path, Tokenizer tokenizer, @Nullable ChatTemplate template, DatasetOptions options) {
+    return load(DataFiles.of(path), tokenizer, template, options);
   }
 
   /// A dataset of samples made elsewhere.
   static Dataset of(List<Sample> samples) {
-    return InMemoryDataset.of(samples);
+    return new InMemoryDataset(samples);
   }
 
   int size();
@@ -42,10 +44,24 @@ public sealed interface Dataset permits InMemoryDataset {
   /// @throws IndexOutOfBoundsException unless 0 ≤ index < size
   Sample get(int index);
 
+  /// Tokens of sample `index`.
+  int length(int index);
+
+  /// Where sample `index` is from, for messages: `data.jsonl line 7`.
+  String origin(int index);
+
   DatasetSummary summary();
 
   /// The samples at these places, in this order.
   default Dataset select(int[] indices) {
-    return of(Arrays.stream(indices).mapToObj(this::get).toList());
+    return new SelectedDataset(this, indices);
+  }
+
+  /// This dataset with several samples in a row where they fit.
+  ///
+  /// @param seqLength tokens of a row
+  /// @param seed of the order in which equally long samples are taken
+  default Dataset packed(PackingStrategy strategy, int seqLength, long seed) {
+    return PackedDataset.of(this, strategy, seqLength, seed);
   }
 }

@@ -1,35 +1,83 @@
 package dev.fettle.text;
 
 import dev.fettle.tensor.UserException;
+import dev.fettle.text.records.RecordOptions;
+import org.jspecify.annotations.Nullable;
 
-/// How a file becomes samples.
+/// How files become samples.
 ///
 /// @param seqLength longest sample in tokens; below 2 is a [UserException]
-/// @param completionOnly whether only completions, and in chats only the assistant's turns, are
-///   targets; plain text is always a target
-/// @param promptKey the JSON key of the prompt
-/// @param completionKey the JSON key of the completion
+/// @param loss which tokens are learned; plain text always is
+/// @param records which columns hold what
+/// @param truncation what happens to longer samples
+/// @param deduplicate leave out rows that repeat an earlier one
+/// @param maxSamples only the first ones; 0 is all
+/// @param packing how samples share the rows that are trained on; null gives each its own
 public record DatasetOptions(
-    int seqLength, boolean completionOnly, String promptKey, String completionKey) {
+    int seqLength,
+    LossOn loss,
+    RecordOptions records,
+    Truncation truncation,
+    boolean deduplicate,
+    int maxSamples,
+    @Nullable PackingStrategy packing) {
 
   public DatasetOptions {
     if (seqLength < 2) {
       throw new UserException(
           "A sequence length of " + seqLength + " leaves nothing to predict; use at least 2.");
     }
+    if (maxSamples < 0) {
+      throw new UserException("--max-samples must be 0 or more, not " + maxSamples + ".");
+    }
   }
 
-  /// Loss on completions only; keys `prompt` and `completion`.
+  /// Loss on answers only; columns by their usual names; longer samples lose their end.
   public static DatasetOptions of(int seqLength) {
-    return new DatasetOptions(seqLength, true, "prompt", "completion");
+    return new DatasetOptions(
+        seqLength,
+        LossOn.answers(),
+        RecordOptions.defaults(),
+        Truncation.defaults(),
+        false,
+        0,
+        null);
   }
 
+  /// Loss on answers only, or on everything.
   public DatasetOptions withCompletionOnly(boolean value) {
-    return new DatasetOptions(seqLength, value, promptKey, completionKey);
+    return withLoss(value ? LossOn.answers() : LossOn.everything());
+  }
+
+  public DatasetOptions withLoss(LossOn value) {
+    return new DatasetOptions(
+        seqLength, value, records, truncation, deduplicate, maxSamples, packing);
+  }
+
+  public DatasetOptions withRecords(RecordOptions value) {
+    return new DatasetOptions(seqLength, loss, value, truncation, deduplicate, maxSamples, packing);
+  }
+
+  public DatasetOptions withTruncation(Truncation value) {
+    return new DatasetOptions(seqLength, loss, records, value, deduplicate, maxSamples, packing);
+  }
+
+  public DatasetOptions withDeduplicate(boolean value) {
+    return new DatasetOptions(seqLength, loss, records, truncation, value, maxSamples, packing);
+  }
+
+  public DatasetOptions withMaxSamples(int value) {
+    return new DatasetOptions(seqLength, loss, records, truncation, deduplicate, value, packing);
+  }
+
+  public DatasetOptions withPacking(@Nullable PackingStrategy value) {
+    return new DatasetOptions(seqLength, loss, records, truncation, deduplicate, maxSamples, value);
   }
 
   /// For files with other names, such as GSM8K's `question` and `answer`.
   public DatasetOptions withKeys(String prompt, String completion) {
-    return new DatasetOptions(seqLength, completionOnly, prompt, completion);
+    return withRecords(
+        records.withColumns(
+            records.columns().with("prompt", prompt).with("completion", completion)));
   }
 }

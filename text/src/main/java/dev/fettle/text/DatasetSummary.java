@@ -1,5 +1,7 @@
 package dev.fettle.text;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 
 /// What is in a dataset, and what was left out of it.
@@ -7,54 +9,94 @@ import java.util.Locale;
 /// @param samples sequences
 /// @param tokens tokens in them
 /// @param targetTokens predictions the loss is taken over
-/// @param longest tokens of the longest sequence before truncation
-/// @param truncated sequences cut to the sequence length that still have targets
-/// @param dropped sequences left out because nothing to learn was within the sequence length
+/// @param lengths tokens per row, before truncation, rows included that are left out as too long
+/// @param targets predictions per sample the loss is taken over, after truncation
+/// @param findings what was cut and left out
 public record DatasetSummary(
-    int samples, long tokens, long targetTokens, int longest, int truncated, int dropped) {
+    int samples,
+    long tokens,
+    long targetTokens,
+    LengthStatistics lengths,
+    LengthStatistics targets,
+    DatasetFindings findings) {
+
+  /// Counts samples that are there already.
+  static DatasetSummary of(Dataset dataset, DatasetFindings findings) {
+    Builder builder = new Builder();
+    for (int i = 0; i < dataset.size(); i++) {
+      Sample sample = dataset.get(i);
+      builder.add(sample, sample.length());
+    }
+    return builder.build(findings);
+  }
 
   /// For the log: `7473 samples, 1,234,567 tokens, 934,234 of them targets, 12 truncated`.
   @Override
   public String toString() {
-    return "%s samples, %s tokens, %s of them targets, longest %s"
-            .formatted(count(samples), count(tokens), count(targetTokens), count(longest))
-        + (truncated == 0 ? "" : ", " + count(truncated) + " truncated")
-        + (dropped == 0
-            ? ""
-            : ", "
-                + count(dropped)
-                + " dropped because their answer lies beyond the sequence length");
+    return "%s samples, %s tokens, %s of them targets, longest %s%s"
+        .formatted(
+            count(samples),
+            count(tokens),
+            count(targetTokens),
+            count(lengths.max()),
+            findings.brief());
   }
 
-  private static String count(long value) {
+  /// The lengths, one line each for samples and for what is learned of them.
+  public List<String> lengthLines() {
+    List<String> lines = new ArrayList<>();
+    if (samples > 0) {
+      lines.add("tokens per row: " + line(lengths));
+      lines.add("learned per row: " + line(targets));
+    }
+    return lines;
+  }
+
+  private static String line(LengthStatistics lengths) {
+    return String.format(
+        Locale.ROOT,
+        "min %,d, mean %,.1f, p50 %,d, p90 %,d, p99 %,d, max %,d",
+        lengths.min(),
+        lengths.mean(),
+        lengths.p50(),
+        lengths.p90(),
+        lengths.p99(),
+        lengths.max());
+  }
+
+  static String count(long value) {
     return String.format(Locale.ROOT, "%,d", value);
   }
 
   /// Counts samples as they are made.
   static final class Builder {
-    private int samples;
+    private final Ints lengths = new Ints();
+    private final Ints targets = new Ints();
     private long tokens;
     private long targetTokens;
-    private int longest;
-    private int truncated;
-    private int dropped;
 
     /// @param fullLength tokens before truncation
     void add(Sample sample, int fullLength) {
-      samples++;
+      int learned = sample.targetTokens();
       tokens += sample.length();
-      targetTokens += sample.targetTokens();
-      longest = Math.max(longest, fullLength);
-      truncated += sample.length() < fullLength ? 1 : 0;
+      targetTokens += learned;
+      lengths.add(fullLength);
+      targets.add(learned);
     }
 
-    void drop(int fullLength) {
-      dropped++;
-      longest = Math.max(longest, fullLength);
+    /// A row that is too long to become a sample.
+    void leaveOut(int fullLength) {
+      lengths.add(fullLength);
     }
 
-    DatasetSummary build() {
-      return new DatasetSummary(samples, tokens, targetTokens, longest, truncated, dropped);
+    DatasetSummary build(DatasetFindings findings) {
+      return new DatasetSummary(
+          targets.size(),
+          tokens,
+          targetTokens,
+          LengthStatistics.of(lengths.toArray()),
+          LengthStatistics.of(targets.toArray()),
+          findings);
     }
   }
 }

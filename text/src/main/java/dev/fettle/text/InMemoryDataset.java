@@ -3,15 +3,9 @@ package dev.fettle.text;
 import java.util.List;
 
 /// Samples in a list.
-record InMemoryDataset(List<Sample> samples, DatasetSummary summary) implements Dataset {
+record InMemoryDataset(List<Sample> samples) implements Dataset {
   InMemoryDataset {
     samples = List.copyOf(samples);
-  }
-
-  static InMemoryDataset of(List<Sample> samples) {
-    DatasetSummary.Builder summary = new DatasetSummary.Builder();
-    samples.forEach(sample -> summary.add(sample, sample.length()));
-    return new InMemoryDataset(samples, summary.build());
   }
 
   @Override
@@ -22,5 +16,20 @@ record InMemoryDataset(List<Sample> samples, DatasetSummary summary) implements 
   @Override
   public Sample get(int index) {
     return samples.get(index);
+  }
+
+  @Override
+  public int length(int index) {
+    return samples.get(index).length();
+  }
+
+  @Override
+  public String origin(int index) {
+    return "sample " + index;
+  }
+
+  @Override
+  public DatasetSummary summary() {
+    return DatasetSummary.of(this, DatasetFindings.NONE);
   }
 }

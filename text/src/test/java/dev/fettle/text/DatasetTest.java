@@ -59,9 +59,12 @@ class DatasetTest {
     assertThat(ids.length % 5).isNotIn(0, 1);
     assertThat(joined).isEqualTo(ids);
     assertThat(dataset.size()).isEqualTo((ids.length + 4) / 5);
-    assertThat(dataset.summary())
-        .isEqualTo(
-            new DatasetSummary(dataset.size(), ids.length, ids.length - dataset.size(), 5, 0, 0));
+    DatasetSummary summary = dataset.summary();
+    assertThat(summary.samples()).isEqualTo(dataset.size());
+    assertThat(summary.tokens()).isEqualTo(ids.length);
+    assertThat(summary.targetTokens()).isEqualTo(ids.length - dataset.size());
+    assertThat(summary.lengths().max()).isEqualTo(5);
+    assertThat(summary.findings().warnings(5)).isEmpty();
   }
 
   @Test
@@ -141,7 +144,7 @@ class DatasetTest {
             null,
             DatasetOptions.of(256).withKeys("question", "answer"));
     DatasetSummary summary = dataset.summary();
-    assertThat(summary.samples() + summary.dropped()).isEqualTo(7473);
+    assertThat(summary.samples() + summary.findings().leftOut()).isEqualTo(7473);
     assertThat(summary.samples()).isEqualTo(dataset.size());
     assertThat(summary.toString()).startsWith("%d,".formatted(summary.samples() / 1000));
     for (int i = 0; i < dataset.size(); i++) {
@@ -160,8 +163,14 @@ class DatasetTest {
         """;
     Dataset dataset = load("a.jsonl", lines, DatasetOptions.of(8));
     assertThat(dataset.size()).isEqualTo(2);
-    assertThat(dataset.summary().truncated()).isEqualTo(1);
-    assertThat(dataset.summary().dropped()).isEqualTo(1);
+    DatasetFindings findings = dataset.summary().findings();
+    assertThat(findings.truncated()).isEqualTo(1);
+    assertThat(findings.answersCut()).isEqualTo(1);
+    assertThat(findings.answersLost()).isEqualTo(1);
+    assertThat(findings.warnings(8))
+        .satisfiesExactly(
+            lost -> assertThat(lost).contains("1 of 3 rows are left out").contains("line 3)"),
+            cut -> assertThat(cut).startsWith("1 of 3 samples lose a part"));
     assertThat(dataset.get(1).length()).isEqualTo(8);
   }
 
@@ -171,10 +180,10 @@ class DatasetTest {
       quoteCharacter = '`',
       value = {
         "{\"prompt\": \"a\"                        | Malformed JSON",
-        "{\"prompt\": \"a\"}                       | expected the keys \"prompt\" and \"completion\"",
+        "{\"prompt\": \"a\"}                       | expected the columns [prompt, completion] as in line 1, found the columns [prompt]",
         "{\"prompt\": \"a\", \"completion\": 3}    | expected a string under \"completion\", found 3",
-        "{\"prompt\": \"a\", \"completion\": \"\"} | the completion is empty",
-        "{\"messages\": []}                        | no chat template",
+        "{\"prompt\": \"a\", \"completion\": null} | expected a string under \"completion\", found null",
+        "{\"messages\": []}                        | keep rows of different kinds in different files",
         "[1]                                       | found ARRAY",
       })
   void aBadLineIsNamed(String line, String what) {
@@ -183,15 +192,6 @@ class DatasetTest {
         .isInstanceOf(UserException.class)
         .hasMessageContaining("bad.jsonl line 2")
         .hasMessageContaining(what);
-  }
-
-  @Test
-  void theSummaryReadsAsASentence() {
-    assertThat(new DatasetSummary(7473, 1234567, 934234, 300, 12, 0))
-        .hasToString(
-            "7,473 samples, 1,234,567 tokens, 934,234 of them targets, longest 300, 12 truncated");
-    assertThat(new DatasetSummary(1, 2, 1, 9, 0, 3).toString())
-        .endsWith(", 3 dropped because their answer lies beyond the sequence length");
   }
 
   @Test
@@ -209,7 +209,12 @@ class DatasetTest {
         .hasMessageContaining("1 tokens");
     assertThatThrownBy(() -> loadWithoutTemplate("a.json", "[]"))
         .isInstanceOf(UserException.class)
-        .hasMessageContaining(".jsonl");
+        .hasMessageContaining("no samples");
+    assertThatThrownBy(() ->
+            loadWithoutTemplate(
+                "a.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}"))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("no chat template");
     assertThatThrownBy(
             () -> Dataset.load(folder.resolve("none.txt"), tokenizer, null, DatasetOptions.of(8)))
         .isInstanceOf(UserException.class)
@@ -235,7 +240,8 @@ class DatasetTest {
                 "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}]}",
                 DatasetOptions.of(64)))
         .isInstanceOf(UserException.class)
-        .hasMessageContaining("a.jsonl line 1: the assistant says nothing");
+        .hasMessageContaining("none of its 1 rows has an answer")
+        .hasMessageContaining("a.jsonl line 1");
   }
 
   private Dataset load(String name, String content, DatasetOptions options) {

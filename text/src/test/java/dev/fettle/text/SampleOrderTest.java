@@ -88,7 +88,7 @@ class SampleOrderTest {
     assertThat(first.labels()).isDeepEqualTo(new int[][] {{5, 6, 7}, {-100, 9, -100}});
     assertThat(first.targetTokens()).isEqualTo(3);
     assertThat(batches.at(1).ids()).isDeepEqualTo(new int[][] {{3, 4, 0}, {5, 6, 7}});
-    List<TokenBatch> pass = batches.onePass();
+    List<TokenBatch> pass = batches.onePass().toList();
     assertThat(pass).hasSize(2);
     assertThat(pass.get(1).ids()).isDeepEqualTo(new int[][] {{3, 4}});
   }
