@@ -52,7 +52,7 @@ public final class AtenSteps implements FusedSteps {
   public void rotateInPlace(Tensor x, Tensor cos, Tensor sin, int headDim, boolean inverse) {
     try (Scope scope = Scope.open()) {
       long length = cos.size(0);
-      long half = headDim / 2;
+      long half = cos.size(1);
       Tensor heads = x.view(x.size(0) / length, length, x.size(1) / headDim, headDim);
       Tensor c = cos.view(length, 1, half);
       Tensor s = inverse ? sin.neg().view(length, 1, half) : sin.view(length, 1, half);

@@ -22,11 +22,12 @@ public interface FusedSteps {
   /// float32 `[features]`.
   Tensor rmsNormWeightGrad(Tensor dy, Tensor x, double eps);
 
-  /// Rotates pairs (i, i + headDim/2) of every head in place by the angles of the row's position;
-  /// Su et al. 2021, arXiv:2104.09864, eq. 34, in the half-split order of Hugging Face checkpoints.
+  /// Rotates pairs (i, i + dims/2) of the first `dims` numbers of every head in place by the angles
+  /// of the row's position; Su et al. 2021, arXiv:2104.09864, eq. 34, in the half-split order of
+  /// Hugging Face checkpoints.
   ///
-  /// @param x `[batch · length, heads · headDim]`
-  /// @param cos float32 `[length, headDim / 2]`
+  /// @param x `[rows, heads · headDim]`
+  /// @param cos float32 `[length, dims / 2]`; row r of x has the angles of row r mod length
   /// @param sin as `cos`
   /// @param inverse rotate back, which is the gradient
   void rotateInPlace(Tensor x, Tensor cos, Tensor sin, int headDim, boolean inverse);

@@ -124,6 +124,20 @@ record Lanes(MemorySegment segment, boolean bf16) {
         .blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, 88f));
   }
 
+  /// The hyperbolic tangent, to about two units in the last place: a polynomial near 0, elsewhere
+  /// `1 − 2 / (e^2x + 1)`; S. Moshier, Cephes mathematical library, `tanhf.c`.
+  static FloatVector tanh(FloatVector x) {
+    FloatVector z = x.mul(x);
+    FloatVector p = broadcast(-5.70498872745e-3f);
+    p = p.fma(z, broadcast(2.06390887954e-2f));
+    p = p.fma(z, broadcast(-5.37397155531e-2f));
+    p = p.fma(z, broadcast(1.33314422036e-1f));
+    p = p.fma(z, broadcast(-3.33332819422e-1f));
+    FloatVector small = p.mul(z).fma(x, x);
+    FloatVector large = broadcast(1f).sub(broadcast(2f).div(exp(x.add(x)).add(1f)));
+    return large.blend(small, x.abs().compare(VectorOperators.LT, 0.625f));
+  }
+
   private static FloatVector broadcast(float value) {
     return FloatVector.broadcast(FLOATS, value);
   }

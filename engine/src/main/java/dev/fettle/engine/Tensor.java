@@ -325,6 +325,11 @@ public final class Tensor implements AutoCloseable {
     return wrap(raw().triu(offset));
   }
 
+  /// The part on and below diagonal `offset` of a matrix; the rest is 0.
+  public Tensor tril(long offset) {
+    return wrap(raw().tril(offset));
+  }
+
   public Tensor neg() {
     return wrap(raw().neg());
   }

@@ -122,7 +122,7 @@ public final class VectorSteps implements FusedSteps {
   @Override
   public void rotateInPlace(Tensor x, Tensor cos, Tensor sin, int headDim, boolean inverse) {
     long length = cos.size(0);
-    int half = headDim / 2;
+    int half = Math.toIntExact(cos.size(1));
     int features = Math.toIntExact(x.size(1));
     Lanes values = Lanes.of(x);
     Lanes cosines = Lanes.of(cos);

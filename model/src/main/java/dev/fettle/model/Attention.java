@@ -1,6 +1,7 @@
 package dev.fettle.model;
 
 import dev.fettle.checkpoint.ModelConfig;
+import dev.fettle.engine.AttentionRule;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.engine.Var;
@@ -19,6 +20,7 @@ final class Attention {
   private final @Nullable RmsNorm keyNorm;
   private final Linear outputProjection;
   private final Rope rope;
+  private final AttentionRule rule;
 
   /// @param projections gives queries, keys and values
   /// @param queryNorm of each head of the queries before it is rotated, or null
@@ -36,10 +38,20 @@ final class Attention {
     this.kvHeads = config.numKeyValueHeads();
     this.headDim = config.headDim();
     this.rope = rope;
+    this.rule = rule(config, layer);
     this.projections = projections;
     this.queryNorm = queryNorm;
     this.keyNorm = keyNorm;
     this.outputProjection = out;
+  }
+
+  private static AttentionRule rule(ModelConfig config, int layer) {
+    Integer window = config.layers().get(layer).window();
+    Double cap = config.softCaps().attention();
+    return new AttentionRule(
+        config.attentionScale(),
+        cap == null ? Double.POSITIVE_INFINITY : cap,
+        window == null ? Integer.MAX_VALUE : window);
   }
 
   Var apply(Pass pass, Var x) {
@@ -47,8 +59,8 @@ final class Attention {
     Var q = normed(pass, queryNorm, projected.get(0));
     Var k = normed(pass, keyNorm, projected.get(1));
     Var v = projected.get(2);
-    rope.rotateInPlace(q.value(), pass, false);
-    rope.rotateInPlace(k.value(), pass, false);
+    rope.rotateInPlace(layer, q.value(), pass, false);
+    rope.rotateInPlace(layer, k.value(), pass, false);
     return outputProjection.apply(pass, attend(pass, q, k, v));
   }
 
@@ -69,19 +81,21 @@ final class Attention {
   /// @return `[batch · length, heads · headDim]`
   private Var attend(Pass pass, Var q, Var k, Var v) {
     try (Scope scope = Scope.open()) {
-      double scale = 1 / Math.sqrt(headDim);
-      Tensor queries = splitQueries(q.value(), pass).mulInPlace(scale);
+      Tensor queries = splitQueries(q.value(), pass);
       Tensor keys = splitKeys(k.value(), pass);
       Tensor values = splitKeys(v.value(), pass);
       q.value().close();
       k.value().close();
       v.value().close();
+      int start = 0;
       KvCache cache = pass.cache();
       if (cache != null) {
-        keys = cache.appendKeys(layer, pass.start(), keys);
-        values = cache.appendValues(layer, pass.start(), values);
+        KvCache.Past past = cache.append(layer, pass.start(), keys, values);
+        keys = past.keys();
+        values = past.values();
+        start = pass.start() - past.first();
       }
-      Tensor attended = CausalAttention.forward(queries, keys, values, pass.start());
+      Tensor attended = CausalAttention.forward(queries, keys, values, start, rule, pass.starts());
       boolean needsGrad =
           pass.tape().recording() && (q.needsGrad() || k.needsGrad() || v.needsGrad());
       Var output = Var.of(scope.keep(joinQueries(attended, pass)), needsGrad);
@@ -89,35 +103,26 @@ final class Attention {
         Tensor savedKeys = scope.keep(keys);
         Tensor savedValues = scope.keep(values);
         scope.keep(queries);
-        pass.tape()
-            .record(() -> backward(pass, queries, savedKeys, savedValues, output, q, k, v, scale));
+        pass.tape().record(() -> backward(pass, queries, savedKeys, savedValues, output, q, k, v));
       }
       return output;
     }
   }
 
   private void backward(
-      Pass pass,
-      Tensor queries,
-      Tensor keys,
-      Tensor values,
-      Var output,
-      Var q,
-      Var k,
-      Var v,
-      double scale) {
+      Pass pass, Tensor queries, Tensor keys, Tensor values, Var output, Var q, Var k, Var v) {
     Tensor dOutput = splitQueries(output.takeGrad(), pass);
     Tensor attended = splitQueries(output.value(), pass);
     CausalAttention.Gradients grads =
-        CausalAttention.backward(queries, keys, values, attended, dOutput);
+        CausalAttention.backward(queries, keys, values, attended, dOutput, rule, pass.starts());
     if (q.needsGrad()) {
-      Tensor dq = joinQueries(grads.queries().mulInPlace(scale), pass);
-      rope.rotateInPlace(dq, pass, true);
+      Tensor dq = joinQueries(grads.queries(), pass);
+      rope.rotateInPlace(layer, dq, pass, true);
       q.accumulate(dq);
     }
     if (k.needsGrad()) {
       Tensor dk = joinKeys(grads.keys(), pass);
-      rope.rotateInPlace(dk, pass, true);
+      rope.rotateInPlace(layer, dk, pass, true);
       k.accumulate(dk);
     }
     if (v.needsGrad()) {

@@ -66,9 +66,7 @@ public final class BlockRunner implements AutoCloseable {
 
   /// The longest sequence the model takes.
   public int maxLength() {
-    Integer window = config.layers().getFirst().window();
-    int most = config.maxPositionEmbeddings();
-    return window == null ? most : Math.min(most, window);
+    return RotaryFrequencies.longest(config);
   }
 
   /// The hidden states before the first block.

@@ -124,7 +124,16 @@ public final class CausalLm implements AutoCloseable {
   ///
   /// @param ids equally long rows
   public Tensor hidden(int[][] ids) {
-    return forward(inference(ids, null), ids, false).value();
+    return hidden(ids, (int[][]) null);
+  }
+
+  /// As [#hidden(int[][])], with several documents in each row.
+  ///
+  /// @param starts per row the first columns of its documents, ascending from 0; null where each
+  ///   row is one document. Positions begin anew with each document, and none sees another; right
+  ///   padding belongs to the last
+  public Tensor hidden(int[][] ids, int @Nullable [][] starts) {
+    return forward(inference(ids, null, starts), ids, false).value();
   }
 
   /// Told the output of each block, `[batch · length, hidden]` in the compute dtype.
@@ -136,7 +145,7 @@ public final class CausalLm implements AutoCloseable {
   /// As [#hidden(int[][])], telling the output of each block on the way; the outputs belong to the
   /// current scope and must not be changed.
   public Tensor hidden(int[][] ids, BlockListener listener) {
-    return forward(inference(ids, null), ids, false, listener).value();
+    return forward(inference(ids, null, null), ids, false, listener).value();
   }
 
   /// Logits of what [#hidden(int[][])] returns, float32 `[rows, vocab]`.
@@ -199,14 +208,21 @@ public final class CausalLm implements AutoCloseable {
   }
 
   /// Continues the sequences in `cache` by `ids` and returns the logits after the last of them,
-  /// float32 `[batch, vocab]`.
+  /// float32 `[batch, vocab]`. Where the sequences outgrow the length up to which their rotary
+  /// embeddings have one set of frequencies, they are read again from the first token with the
+  /// other.
   public Tensor nextLogits(int[][] ids, KvCache cache) {
     if (cache.length() + ids[0].length > cache.capacity()) {
       throw new IllegalArgumentException("the cache holds " + cache.capacity() + " positions");
     }
+    if (RotaryFrequencies.change(config, cache.length(), cache.length() + ids[0].length)) {
+      int[][] all = cache.tokensAnd(ids);
+      cache.clear();
+      return nextLogits(all, cache);
+    }
     try (Scope scope = Scope.open()) {
-      Tensor hidden = forward(inference(ids, cache), ids, false).value();
-      cache.advance(ids[0].length);
+      Tensor hidden = forward(inference(ids, cache, null), ids, false).value();
+      cache.advance(ids);
       long length = ids[0].length;
       Tensor last = hidden.view(ids.length, length, config.hiddenSize()).narrow(1, length - 1, 1);
       return scope.keep(head.logits(last.reshape(ids.length, config.hiddenSize())));
@@ -218,12 +234,20 @@ public final class CausalLm implements AutoCloseable {
   ///
   /// @return one value per label that counts, row by row
   public float[] negativeLogLikelihoods(int[][] ids, int[][] labels) {
+    return negativeLogLikelihoods(ids, labels, null);
+  }
+
+  /// As [#negativeLogLikelihoods(int[][],int[][])], with several documents in each row.
+  ///
+  /// @param starts as for [#hidden(int[][],int[][])]; the label of a document's first token must be
+  ///   −100, as nothing predicts it
+  public float[] negativeLogLikelihoods(int[][] ids, int[][] labels, int @Nullable [][] starts) {
     Targets targets = Targets.of(labels);
     if (targets.count() == 0) {
       return new float[0];
     }
     try (Scope scope = Scope.open()) {
-      Tensor rows = hidden(ids).indexSelect(0, Tensors.ofLongs(targets.rows()));
+      Tensor rows = hidden(ids, starts).indexSelect(0, Tensors.ofLongs(targets.rows()));
       return head.negativeLogLikelihoods(rows, Tensors.ofLongs(targets.ids())).toFloats();
     }
   }
@@ -237,13 +261,23 @@ public final class CausalLm implements AutoCloseable {
   /// @return the sum of the losses in nats, unscaled
   /// @throws IllegalArgumentException if no position has a label
   public double lossAndGradients(int[][] ids, int[][] labels, StepOptions options) {
+    return lossAndGradients(ids, labels, null, options);
+  }
+
+  /// As [#lossAndGradients(int[][],int[][],StepOptions)], with several documents in each row; loss
+  /// and gradients are those of the documents each by itself.
+  ///
+  /// @param starts as for [#hidden(int[][],int[][])]; the label of a document's first token must be
+  ///   −100, as nothing predicts it
+  public double lossAndGradients(
+      int[][] ids, int[][] labels, int @Nullable [][] starts, StepOptions options) {
     Targets targets = Targets.of(labels);
     if (targets.count() == 0) {
       throw new IllegalArgumentException("nothing to learn: every label is -100");
     }
     try (Scope scope = Scope.open();
         Tape tape = Tape.training()) {
-      Pass pass = new Pass(tape, ids.length, ids[0].length, 0, null, options.dropoutSeed());
+      Pass pass = new Pass(tape, ids.length, ids[0].length, 0, null, options.dropoutSeed(), starts);
       Var hidden = forward(pass, ids, options.recompute());
       double loss =
           head.lossAndGradient(
@@ -264,9 +298,9 @@ public final class CausalLm implements AutoCloseable {
   /// @param dropoutSeed different for every micro-batch; null switches dropout off
   public record StepOptions(double lossScale, boolean recompute, @Nullable Long dropoutSeed) {}
 
-  private Pass inference(int[][] ids, @Nullable KvCache cache) {
+  private Pass inference(int[][] ids, @Nullable KvCache cache, int @Nullable [][] starts) {
     int start = cache == null ? 0 : cache.length();
-    return new Pass(Tape.inference(), ids.length, ids[0].length, start, cache, null);
+    return new Pass(Tape.inference(), ids.length, ids[0].length, start, cache, null, starts);
   }
 
   private Var forward(Pass pass, int[][] ids, boolean recompute) {
@@ -274,7 +308,7 @@ public final class CausalLm implements AutoCloseable {
   }
 
   private Var forward(Pass pass, int[][] ids, boolean recompute, BlockListener listener) {
-    checkLength(pass.start() + pass.length());
+    checkLength(pass.start() + Documents.longest(pass.starts(), pass.length()));
     Tensor flat = Tensors.ofIds(ids).view(-1);
     Var x = embedding.apply(pass.tape(), flat);
     int index = 0;
@@ -285,13 +319,14 @@ public final class CausalLm implements AutoCloseable {
     return finalNorm.apply(pass.tape(), x);
   }
 
+  /// The longest text the model takes, in tokens.
+  public int maxLength() {
+    return RotaryFrequencies.longest(config);
+  }
+
   /// @throws UserException if the model cannot take so many positions
   private void checkLength(int positions) {
-    int most = config.maxPositionEmbeddings();
-    Integer window = config.layers().getFirst().window();
-    if (window != null) { // within one window, attention is the same as without
-      most = Math.min(most, window);
-    }
+    int most = maxLength();
     if (positions > most) {
       throw new UserException(
           "The text has %d tokens, but this model takes %d; shorten it or lower --seq-length."

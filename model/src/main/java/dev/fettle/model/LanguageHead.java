@@ -118,7 +118,7 @@ final class LanguageHead {
             Var chunk = Var.of(rows.indexSelect(0, at), hidden.needsGrad());
             try (Tape tape = Tape.training()) {
               Long seed = dropoutSeed == null ? null : LoraPair.mix(dropoutSeed ^ from);
-              Pass pass = new Pass(tape, 1, Math.toIntExact(count), 0, null, seed);
+              Pass pass = new Pass(tape, 1, Math.toIntExact(count), 0, null, seed, null);
               Var logits = apply(pass, chunk);
               Tensor dLogits = softmaxGradient(logits.value(), target, lossScale, sum);
               if (logits.needsGrad()) {

@@ -129,22 +129,7 @@ final class ModelLoader {
             checkpoint, QuantizedWeights.of(checkpoint)::isQuantized, checkpoint.path().toString());
   }
 
-  /// @throws UserException if the decoder does not compute all of this configuration yet
-  private void requireComputed() {
-    boolean plain =
-        config.layers().stream().distinct().count() == 1
-            && config.layers().getFirst().rotary() != null
-            && config.softCaps().attention() == null
-            && config.attentionScale() == 1 / Math.sqrt(config.headDim());
-    if (!plain) {
-      throw new UserException(
-          "Model %s attends in a way that is read but not computed yet."
-              .formatted(checkpoint.path()));
-    }
-  }
-
   private CausalLm assemble() {
-    requireComputed();
     Architecture architecture = Architecture.of(config);
     check(checkpoint);
     try (Scope.Entered entered = weights.enter()) {

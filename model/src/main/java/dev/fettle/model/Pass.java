@@ -13,20 +13,32 @@ import org.jspecify.annotations.Nullable;
 /// @param cache keys and values of earlier positions, if this run continues a sequence
 /// @param dropoutSeed seed of this micro-batch's dropout masks, also where a block runs a first
 ///   time without being recorded; null switches dropout off
+/// @param starts per sequence the first positions of the documents packed into it, ascending from
+///   0; null where each sequence is one document
 record Pass(
     Tape tape,
     int batch,
     int length,
     int start,
     @Nullable KvCache cache,
-    @Nullable Long dropoutSeed) {
+    @Nullable Long dropoutSeed,
+    int @Nullable [][] starts) {
+  /// @throws IllegalArgumentException if the documents do not fit the sequences
+  Pass {
+    if (starts != null) {
+      if (start != 0 || cache != null) {
+        throw new IllegalArgumentException("packed documents cannot continue a sequence");
+      }
+      Documents.check(starts, batch, length);
+    }
+  }
 
   /// Rows from their first position on, nothing trained.
   static Pass inference(int batch, int length) {
-    return new Pass(Tape.inference(), batch, length, 0, null, null);
+    return new Pass(Tape.inference(), batch, length, 0, null, null, null);
   }
 
   Pass with(Tape other) {
-    return new Pass(other, batch, length, start, cache, dropoutSeed);
+    return new Pass(other, batch, length, start, cache, dropoutSeed, starts);
   }
 }

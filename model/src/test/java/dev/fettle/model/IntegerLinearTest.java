@@ -214,7 +214,7 @@ class IntegerLinearTest {
       Linear linear = new Linear("p", new Weight.IntegerProduct(weight, product), null, scratch);
       Var x = Var.of(Tensors.copyOf(golden.tensor(name + ".x")), true);
       try (Tape tape = Tape.training()) {
-        Var y = linear.apply(new Pass(tape, 1, (int) x.value().size(0), 0, null, null), x);
+        Var y = linear.apply(Pass.inference(1, (int) x.value().size(0)).with(tape), x);
         assertClose(y.value(), golden.tensor(name + ".y"));
         y.accumulate(Tensors.copyOf(golden.tensor(name + ".dy")));
         tape.backward();
