@@ -43,6 +43,8 @@ public final class CheckpointFolder implements Checkpoint {
   private final Map<String, Stored> owners = new LinkedHashMap<>();
   private final SequencedMap<String, TensorInfo> infos = new LinkedHashMap<>();
 
+  private @Nullable Boolean anotherHead;
+
   /// Where a tensor is.
   ///
   /// @param name it has there
@@ -169,9 +171,27 @@ public final class CheckpointFolder implements Checkpoint {
     return folder;
   }
 
+  /// Where the configuration ties the head to the embedding, but both are stored and differ, they
+  /// are two, as in transformers.
   @Override
   public ModelConfig config() {
-    return ModelConfig.parse(config, folder.resolve(CONFIG).toString());
+    ModelConfig parsed = ModelConfig.parse(config, folder.resolve(CONFIG).toString());
+    return parsed.tieWordEmbeddings() && storesAnotherHead() ? parsed.withOwnHead() : parsed;
+  }
+
+  private boolean storesAnotherHead() {
+    Boolean known = anotherHead;
+    if (known == null) {
+      known =
+          infos.containsKey(Architecture.EMBEDDING)
+              && infos.containsKey(Architecture.OUTPUT_HEAD)
+              && tensor(Architecture.EMBEDDING)
+                      .data()
+                      .mismatch(tensor(Architecture.OUTPUT_HEAD).data())
+                  != -1;
+      anotherHead = known;
+    }
+    return known;
   }
 
   @Override

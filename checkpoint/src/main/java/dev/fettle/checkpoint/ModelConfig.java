@@ -98,6 +98,32 @@ public record ModelConfig(
     return Families.of(keys.requiredString("model_type"), source).parse(keys);
   }
 
+  /// The same, with a head of its own.
+  ModelConfig withOwnHead() {
+    return new ModelConfig(
+        family,
+        hiddenSize,
+        intermediateSize,
+        numHiddenLayers,
+        numAttentionHeads,
+        numKeyValueHeads,
+        headDim,
+        vocabSize,
+        maxPositionEmbeddings,
+        norms,
+        biases,
+        activation,
+        fusedProjections,
+        layers,
+        attentionScale,
+        multipliers,
+        softCaps,
+        false,
+        bosTokenId,
+        eosTokenIds,
+        torchDtype);
+  }
+
   /// The value of `model_type`, such as `llama`.
   public String modelType() {
     return family.modelType();

@@ -70,6 +70,17 @@ class ModelConfigTest {
     assertThat(config.torchDtype()).isEqualTo(DType.BF16);
   }
 
+  /// transformers' Llama rotates whole heads even so; its Phi-3 does not.
+  @ParameterizedTest
+  @CsvSource({"llama,4", "qwen2,4", "phi3,2"})
+  void partialRotaryFactorConcernsPhi3Alone(String family, int dims) {
+    String json =
+        MINIMAL
+            .replace("llama", family)
+            .formatted(", \"num_key_value_heads\": 2, \"partial_rotary_factor\": 0.5");
+    assertThat(rotary(parse(json)).dims()).isEqualTo(dims);
+  }
+
   /// As gemma-3-4b-it and 12b are published; the counts are those of transformers' text models.
   @ParameterizedTest
   @CsvSource({

@@ -28,24 +28,16 @@ class FamilyGradientsTest {
   private static final Path MODELS = Path.of("../model/src/test/resources/golden/families");
   private static final Path ADAPTERS = Path.of("../lora/src/test/resources/golden/families");
 
-  private static final List<String> COMPUTED =
-      List.of(
-          "gemma",
-          "gemma-bias",
-          "llama-gelu",
-          "qwen3",
-          "llama3",
-          "llama-bias",
-          "llama-linear-rope",
-          "mistral",
-          "qwen2");
-
   /// Largest difference of a tensor's elements over its largest element, as in {@link
   /// GradientsTest}.
   private static final double RELATIVE = 1e-5;
 
   /// As in [FullGradientsTest].
   private static final double FULL = 2e-5;
+
+  /// A bias of keys that know no positions shifts all scores alike: its gradient, 1e-6 of the
+  /// others, is rounding alone.
+  private static final double ZERO = 1e-7;
 
   /// Sixteen ulps of a float32 near 4.
   private static final double LOSS = 4e-6;
@@ -54,9 +46,6 @@ class FamilyGradientsTest {
     List<Arguments> cases = new ArrayList<>();
     try (Stream<Path> folders = Files.list(ADAPTERS)) {
       for (Path folder : folders.sorted().toList()) {
-        if (!COMPUTED.contains(folder.getFileName().toString())) {
-          continue;
-        }
         cases.add(Arguments.of(folder.getFileName().toString(), false));
         cases.add(Arguments.of(folder.getFileName().toString(), true));
       }
@@ -99,6 +88,10 @@ class FamilyGradientsTest {
       for (Parameter parameter : parameters.parameters()) {
         float[] all = parameter.grad().toFloats();
         float norm = golden.tensor(parameter.name() + ".norm").toFloats()[0];
+        if (norm < ZERO) {
+          assertThat(norm(all)).as(parameter.name()).isLessThan(ZERO);
+          continue;
+        }
         assertThat(norm(all)).as(parameter.name()).isCloseTo(norm, offset(norm * FULL));
         float[] expected = golden.tensor(parameter.name()).toFloats();
         assertThat(relative(everyEighthRow(parameter.grad()), expected))

@@ -12,6 +12,8 @@ import dev.fettle.model.KvCache;
 import dev.fettle.model.LoadOptions;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Set;
@@ -34,8 +36,10 @@ class FamilyAdaptersTest {
 
   @TempDir Path folder;
 
-  static Stream<String> families() {
-    return Stream.of("gemma", "gemma-bias", "llama-gelu", "qwen3", "llama3", "llama-bias", "qwen2");
+  static Stream<String> families() throws IOException {
+    try (Stream<Path> folders = Files.list(ADAPTERS)) {
+      return folders.map(path -> path.getFileName().toString()).sorted().toList().stream();
+    }
   }
 
   @ParameterizedTest

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -23,6 +24,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// from the keys that older releases of transformers wrote.
 class DecoderFamiliesTest {
   private static final Path FAMILIES = Path.of("src/test/resources/golden/families");
+
+  private static final Path IMAGES = Path.of("src/test/resources/golden/gemma3-images");
 
   /// Logits of these models reach about 6; float32 rounding stays far below this.
   private static final double LOGITS = 1e-4;
@@ -105,6 +108,17 @@ class DecoderFamiliesTest {
       float[] theirs = golden.tensor("bfloat16").toFloats();
       assertThat(mean(found, exact)).isLessThan(BFLOAT16_MEAN);
       assertThat(mean(found, exact)).isLessThan(1.5 * mean(theirs, exact));
+    }
+  }
+
+  /// The folder of a model that also sees images: its language model alone is read.
+  @Test
+  void readsTheTextPartOfAModelThatSeesImages() {
+    try (CausalLm model = CausalLm.load(IMAGES, LoadOptions.defaults());
+        TensorSource golden = Golden.open("gemma3-images/logits.safetensors");
+        Scope scope = Scope.open()) {
+      float[] found = model.logits(Golden.ids(golden.tensor("ids"))).toFloats();
+      assertThat(largest(found, golden.tensor("logits").toFloats())).isLessThan(LOGITS);
     }
   }
 

@@ -201,6 +201,11 @@ final class ConfigBuilder {
     return RotaryKeys.read(keys, headDim(), positions, defaultTheta);
   }
 
+  /// The same, in a family that obeys `partial_rotary_factor`.
+  Rotary partialRotary(double defaultTheta) {
+    return RotaryKeys.readPartial(keys, headDim(), positions, defaultTheta);
+  }
+
   int positions() {
     return positions;
   }

@@ -22,7 +22,9 @@ record Phi3() implements Family {
   public ModelConfig parse(ConfigKeys keys) {
     ConfigBuilder config =
         new ConfigBuilder(this, keys).positions(4096).eps(1e-5).tokens(1, 32000).fused();
-    return config.window(keys.positiveOrNull("sliding_window"), config.rotary(10_000)).build();
+    return config
+        .window(keys.positiveOrNull("sliding_window"), config.partialRotary(10_000))
+        .build();
   }
 
   @Override

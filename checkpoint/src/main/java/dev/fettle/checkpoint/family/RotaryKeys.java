@@ -22,18 +22,24 @@ final class RotaryKeys {
 
   /// @param positions `max_position_embeddings`
   static Rotary read(ConfigKeys keys, int headDim, int positions, double defaultTheta) {
-    ObjectNode parameters = parameters(keys);
     double theta = keys.number(THETA, defaultTheta);
-    return of(new ConfigKeys(parameters, keys.source()), keys, headDim, positions, theta);
+    return of(parameters(keys), keys, headDim, positions, theta);
+  }
+
+  /// As [#read], of a family that obeys `partial_rotary_factor`; the others, in transformers,
+  /// rotate whole heads whatever it says.
+  static Rotary readPartial(ConfigKeys keys, int headDim, int positions, double defaultTheta) {
+    double partial = parameters(keys).number(PARTIAL, keys.number(PARTIAL, 1));
+    Rotary whole = read(keys, headDim, positions, defaultTheta);
+    return new Rotary((int) (headDim * partial), whole.theta(), whole.scaling());
   }
 
   /// @param parameters the object that describes this rotary embedding
   /// @param keys the whole configuration
   static Rotary of(
       ConfigKeys parameters, ConfigKeys keys, int headDim, int positions, double theta) {
-    double partial = parameters.number(PARTIAL, keys.number(PARTIAL, 1));
     return new Rotary(
-        (int) (headDim * partial),
+        headDim,
         positive(parameters.number(THETA, theta), keys.source()),
         RopeScalingKeys.read(parameters, keys, positions));
   }
@@ -46,11 +52,12 @@ final class RotaryKeys {
     return theta;
   }
 
-  private static ObjectNode parameters(ConfigKeys keys) {
+  private static ConfigKeys parameters(ConfigKeys keys) {
     if (keys.get(OLD) instanceof ObjectNode old && !old.isEmpty()) {
-      return old;
+      return new ConfigKeys(old, keys.source());
     }
-    return keys.get(NEW) instanceof ObjectNode parameters ? parameters : Json.object();
+    return new ConfigKeys(
+        keys.get(NEW) instanceof ObjectNode parameters ? parameters : Json.object(), keys.source());
   }
 
   /// Writes the older form, which every version of transformers reads.
