@@ -108,6 +108,16 @@ enum Target {
       }
     }
   },
+  /// `tokenizer.model` of SentencePiece
+  TOKENIZER_MODEL {
+    @Override
+    void open(byte[] data, Sandbox sandbox) {
+      sandbox.put("tokenizer.model", data);
+      try (Tokenizer tokenizer = Tokenizer.load(sandbox.folder())) {
+        tokenizer.decode(tokenizer.encode("Hello  w\u00f6rld \uFF21\n\uD83D\uDE00<s>", true), true);
+      }
+    }
+  },
   CHAT_TEMPLATE {
     @Override
     void open(byte[] data, Sandbox sandbox) {

@@ -6,8 +6,6 @@ import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.gguf.GgufFile;
 import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
 import dev.fettle.tensor.UserException;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -23,12 +21,15 @@ import tools.jackson.databind.node.ObjectNode;
 final class NativeTokenizer implements Tokenizer {
   private final TokenizersLibrary library;
   private final TokenizerFiles files;
+  private final String source;
   private final SpecialTokens specialTokens;
   private final int vocabSize;
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
   private long handle;
 
-  private NativeTokenizer(TokenizersLibrary library, long handle, TokenizerFiles files) {
+  private NativeTokenizer(
+      TokenizersLibrary library, long handle, TokenizerFiles files, String source) {
+    this.source = source;
     this.library = library;
     this.handle = handle;
     this.files = files;
@@ -41,20 +42,11 @@ final class NativeTokenizer implements Tokenizer {
   }
 
   private static Tokenizer loadFolder(Path folder) {
-    Path file = folder.resolve("tokenizer.json");
-    if (!Files.isRegularFile(file)) {
-      throw new UserException(
-          folder
-              + " has no tokenizer.json; expected a Hugging Face model folder with a fast tokenizer,"
-              + " so copy tokenizer.json there, or make it with"
-              + " AutoTokenizer.from_pretrained(...).save_pretrained(...).");
-    }
-    String json = read(file);
-    ObjectNode tokenizer = Json.parse(json, file.toString());
+    TokenizerSource from = TokenizerSource.of(folder);
     return create(
-        json,
-        TokenizerFiles.parse(tokenizer, file.toString(), TokenizerFiles.config(folder)),
-        file.toString());
+        from.text(),
+        TokenizerFiles.parse(from.json(), from.source(), from.special()),
+        from.source());
   }
 
   private static Tokenizer loadGguf(Path path) {
@@ -63,7 +55,9 @@ final class NativeTokenizer implements Tokenizer {
       ObjectNode config = GgufVocabulary.tokenizerConfigJson(file.metadata());
       String source = "The tokenizer in " + path;
       return create(
-          Json.compact(tokenizer), TokenizerFiles.parse(tokenizer, source, config), source);
+          Json.compact(tokenizer),
+          TokenizerFiles.parse(tokenizer, source, SpecialTokenMap.ofConfig(config)),
+          source);
     }
   }
 
@@ -73,18 +67,10 @@ final class NativeTokenizer implements Tokenizer {
       long handle = library.createTokenizerFromString(json);
       library.disableTruncation(handle); // as transformers does unless asked
       library.disablePadding(handle);
-      return new NativeTokenizer(library, handle, files);
+      return new NativeTokenizer(library, handle, files, source);
     } catch (RuntimeException e) { // the library's own type says no more than its message
       throw new UserException(
           source + " is none that the tokenizers library can read: " + e.getMessage(), e);
-    }
-  }
-
-  private static String read(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      throw new UserException("Cannot read " + file + " as UTF-8: " + e.getMessage() + ".", e);
     }
   }
 
@@ -107,7 +93,7 @@ final class NativeTokenizer implements Tokenizer {
   private <T> T encoding(String text, boolean addSpecialTokens, LongFunction<T> read) {
     lock.readLock().lock();
     try {
-      long encoding = library.encode(open(), wellFormed(text), addSpecialTokens);
+      long encoding = encode(wellFormed(text), open(), addSpecialTokens);
       try {
         return read.apply(encoding);
       } finally {
@@ -118,8 +104,22 @@ final class NativeTokenizer implements Tokenizer {
     }
   }
 
+  private long encode(String text, long tokenizer, boolean addSpecialTokens) {
+    try {
+      return library.encode(tokenizer, text, addSpecialTokens);
+    } catch (RuntimeException e) { // the library's own type says no more than its message
+      throw new UserException(
+          "The tokenizer " + source + " cannot read this text: " + e.getMessage() + ".", e);
+    }
+  }
+
   @Override
   public String decode(int[] ids, boolean skipSpecialTokens) {
+    String text = raw(ids, skipSpecialTokens);
+    return files.cleanUp() ? CleanUp.spaces(text) : text;
+  }
+
+  private String raw(int[] ids, boolean skipSpecialTokens) {
     for (int id : ids) {
       if (id < 0) { // the library counts in unsigned 32 bits
         throw new IllegalArgumentException("negative token id " + id);
@@ -150,7 +150,7 @@ final class NativeTokenizer implements Tokenizer {
 
   @Override
   public StreamingDecoder streamingDecoder(int[] context) {
-    return new StreamingDecoder(this, files.printing(), files.bytes(), context);
+    return new StreamingDecoder(ids -> raw(ids, true), files.printing(), files.bytes(), context);
   }
 
   @Override
@@ -195,12 +195,13 @@ final class NativeTokenizer implements Tokenizer {
     for (int i = 1; i < offsets.length; i++) {
       offsets[i] = text.offsetByCodePoints(offsets[i - 1], 1);
     }
+    int last = offsets.length - 1; // some normalizers count beyond the text
     int[] starts = new int[ids.length];
     int[] ends = new int[ids.length];
     for (int i = 0; i < ids.length; i++) {
       CharSpan span = spans[i];
-      starts[i] = span == null ? 0 : offsets[span.getStart()];
-      ends[i] = span == null ? 0 : offsets[span.getEnd()];
+      starts[i] = span == null ? 0 : offsets[Math.min(span.getStart(), last)];
+      ends[i] = span == null ? 0 : offsets[Math.min(span.getEnd(), last)];
     }
     return new TokenSpans(ids, starts, ends);
   }

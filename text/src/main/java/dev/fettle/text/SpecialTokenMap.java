@@ -19,6 +19,17 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param kind how transformers opens the folder, which may bring names of its own
 record SpecialTokenMap(ObjectNode config, TokenizerClass kind) {
 
+  /// Those that every tokenizer has, in the order in which missing ones are added.
+  private static final List<String> ROLES =
+      List.of(
+          "bos_token",
+          "eos_token",
+          "unk_token",
+          "sep_token",
+          "pad_token",
+          "cls_token",
+          "mask_token");
+
   /// @param folder a Hugging Face model folder
   static SpecialTokenMap ofFolder(Path folder) {
     ObjectNode config = optional(folder.resolve("tokenizer_config.json"));
@@ -35,6 +46,14 @@ record SpecialTokenMap(ObjectNode config, TokenizerClass kind) {
     return new SpecialTokenMap(config, TokenizerClass.AS_FILE);
   }
 
+  /// With these names too, where it has none.
+  SpecialTokenMap withDefaults(ObjectNode names) {
+    ObjectNode all = config.deepCopy();
+    names.properties().forEach(e -> all.putIfAbsent(e.getKey(), e.getValue()));
+    return new SpecialTokenMap(all, kind);
+  }
+
+  /// The object in this file, an empty one if there is none.
   static ObjectNode optional(Path file) {
     return Files.isRegularFile(file) ? Json.read(file) : Json.object();
   }
@@ -53,6 +72,11 @@ record SpecialTokenMap(ObjectNode config, TokenizerClass kind) {
   /// All roles, those of `extra_special_tokens` included, with their tokens.
   private SequencedMap<String, JsonNode> roles() {
     SequencedMap<String, JsonNode> roles = new LinkedHashMap<>();
+    for (String role : ROLES) {
+      if (text(role) != null) {
+        roles.put(role, config.path(role));
+      }
+    }
     for (Map.Entry<String, JsonNode> entry : config.properties()) {
       if (entry.getKey().endsWith("_token") && text(entry.getValue()) != null) {
         roles.put(entry.getKey(), entry.getValue());

@@ -2,6 +2,7 @@ package dev.fettle.text;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.function.Function;
 
 /// Turns token ids into text as they arrive.
 ///
@@ -18,7 +19,7 @@ import java.util.BitSet;
 public final class StreamingDecoder {
   private static final char REPLACEMENT = '\uFFFD';
 
-  private final Tokenizer tokenizer;
+  private final Function<int[], String> decode;
   private final BitSet printing;
   private final BitSet byteTokens;
   private int[] window;
@@ -29,8 +30,10 @@ public final class StreamingDecoder {
 
   private int printedChars;
 
-  StreamingDecoder(Tokenizer tokenizer, BitSet printing, BitSet byteTokens, int[] context) {
-    this.tokenizer = tokenizer;
+  /// @param decode ids to text, without special tokens
+  StreamingDecoder(
+      Function<int[], String> decode, BitSet printing, BitSet byteTokens, int[] context) {
+    this.decode = decode;
     this.printing = printing;
     this.byteTokens = byteTokens;
     this.window = Arrays.stream(context).filter(printing::get).toArray();
@@ -67,7 +70,7 @@ public final class StreamingDecoder {
   private String print(String text) {
     String piece = text.substring(printedChars);
     int[] fresh = Arrays.copyOfRange(window, printedTokens, length);
-    String freshText = tokenizer.decode(fresh, true);
+    String freshText = decode.apply(fresh);
     if (freshText.isEmpty()) {
       printedChars = text.length();
     } else {
@@ -80,6 +83,6 @@ public final class StreamingDecoder {
   }
 
   private String text() {
-    return length == 0 ? "" : tokenizer.decode(Arrays.copyOf(window, length), true);
+    return length == 0 ? "" : decode.apply(Arrays.copyOf(window, length));
   }
 }

@@ -8,15 +8,18 @@ import org.jspecify.annotations.Nullable;
 /// A tokenizer may be shared by threads. It holds native memory until it is closed.
 public interface Tokenizer extends AutoCloseable {
 
-  /// Reads `tokenizer.json`, and `tokenizer_config.json` or `special_tokens_map.json` where
-  /// present. From a GGUF file it reads the same from the metadata.
+  /// Reads `tokenizer.json`, else SentencePiece's `tokenizer.model`, and with it
+  /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`, each as
+  /// transformers 5 does. From a GGUF file it reads the same from the metadata.
   ///
-  /// Which special tokens surround a text is what the post-processor in `tokenizer.json` says, as
-  /// in transformers 5; `add_bos_token` and `add_eos_token` are not consulted.
+  /// Which special tokens surround a text is what the post-processor in `tokenizer.json` says;
+  /// `add_bos_token` and `add_eos_token` count only for a `tokenizer.model`. In the folder of a
+  /// model whose tokenizer class brings steps of its own, as `LlamaTokenizer` does, those replace
+  /// the ones in the file.
   ///
   /// @param path a Hugging Face model folder, or a GGUF file
-  /// @throws dev.fettle.tensor.UserException if `tokenizer.json` or the metadata is missing or
-  ///   malformed
+  /// @throws dev.fettle.tensor.UserException if the files or the metadata are missing, malformed or
+  ///   of a kind that is not supported
   static Tokenizer load(Path path) {
     return NativeTokenizer.load(path);
   }
@@ -30,8 +33,10 @@ public interface Tokenizer extends AutoCloseable {
   /// As [#encode], with the place in `text` that each token came from.
   TokenSpans encodeWithSpans(String text, boolean addSpecialTokens);
 
-  /// The text of `ids`. Bytes that are no UTF-8 come out as U+FFFD. No space is removed before
-  /// punctuation (`clean_up_tokenization_spaces`), so decoding undoes encoding.
+  /// The text of `ids`. Bytes that are no UTF-8 come out as U+FFFD. Spaces before punctuation are
+  /// removed only where `tokenizer_config.json` asks for it (`clean_up_tokenization_spaces`) and
+  /// the tokenizer is not byte-pair encoding, as in transformers 5; a [#streamingDecoder] keeps
+  /// them.
   String decode(int[] ids, boolean skipSpecialTokens);
 
   /// One more than the largest token id, added tokens included. A model's embedding may have more

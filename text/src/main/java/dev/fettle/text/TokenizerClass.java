@@ -9,7 +9,8 @@ import tools.jackson.databind.JsonNode;
 /// take only vocabulary, merges and post-processor from it and bring the rest themselves.
 ///
 /// Which one it is follows `AutoTokenizer.from_pretrained`: the model type in `config.json` has a
-/// class registered, and `tokenizer_config.json` may name another.
+/// class registered, and `tokenizer_config.json` may name another. A tokenizer without a
+/// `config.json` beside it is taken as it is.
 enum TokenizerClass {
   AS_FILE(Map.of()),
   LLAMA(Map.of("unk_token", "<unk>", "bos_token", "<s>", "eos_token", "</s>")),
@@ -68,6 +69,9 @@ enum TokenizerClass {
   /// @param modelConfig `config.json`, or an empty object
   static TokenizerClass of(JsonNode tokenizerConfig, JsonNode modelConfig) {
     String modelType = modelConfig.path("model_type").asString("");
+    if (modelType.isEmpty()) {
+      return AS_FILE; // a tokenizer without a model
+    }
     @Nullable TokenizerClass registered = registered(modelType);
     String own = tokenizerConfig.path("tokenizer_class").asString("");
     String named = own.isEmpty() ? modelConfig.path("tokenizer_class").asString("") : own;

@@ -1,16 +1,12 @@
 package dev.fettle.text;
 
-import dev.fettle.checkpoint.Json;
 import dev.fettle.tensor.UserException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /// What the JSON files of a tokenizer say, apart from what the native library takes from them.
@@ -18,9 +14,13 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param vocabulary token text to id, added tokens included
 /// @param printing the ids that stand for text: all of the vocabulary but the special tokens
 /// @param bytes the ids of byte tokens (`<0x0A>`), if the decoder joins those into UTF-8
-/// @param config `tokenizer_config.json`, or `special_tokens_map.json`, or an empty object
+/// @param cleanUp whether spaces before punctuation are removed when decoding
 record TokenizerFiles(
-    Map<String, Integer> vocabulary, BitSet printing, BitSet bytes, ObjectNode config) {
+    Map<String, Integer> vocabulary,
+    BitSet printing,
+    BitSet bytes,
+    SpecialTokenMap special,
+    boolean cleanUp) {
   /// The largest published vocabularies have a sixtieth of it.
   private static final int MOST_TOKENS = 1 << 24;
 
@@ -29,7 +29,7 @@ record TokenizerFiles(
   /// @param tokenizer `tokenizer.json`
   /// @param source where it is from, for messages
   /// @throws UserException if there is no vocabulary
-  static TokenizerFiles parse(ObjectNode tokenizer, String source, ObjectNode config) {
+  static TokenizerFiles parse(ObjectNode tokenizer, String source, SpecialTokenMap special) {
     Map<String, Integer> vocabulary = new HashMap<>();
     JsonNode vocab = tokenizer.path("model").path("vocab");
     if (vocab.isObject()) {
@@ -60,7 +60,7 @@ record TokenizerFiles(
     if (hasByteFallback(tokenizer.path("decoder"))) {
       vocabulary.forEach((token, id) -> bytes.set(id, BYTE_TOKEN.matcher(token).matches()));
     }
-    return new TokenizerFiles(vocabulary, printing, bytes, config);
+    return new TokenizerFiles(vocabulary, printing, bytes, special, cleansUp(tokenizer, special));
   }
 
   /// The id of a token, small enough to be the index of something.
@@ -76,15 +76,13 @@ record TokenizerFiles(
     return node.asInt();
   }
 
-  /// `tokenizer_config.json`, or `special_tokens_map.json`, or an empty object.
-  static ObjectNode config(Path folder) {
-    for (String name : new String[] {"tokenizer_config.json", "special_tokens_map.json"}) {
-      Path file = folder.resolve(name);
-      if (Files.exists(file)) {
-        return Json.read(file);
-      }
-    }
-    return JsonNodeFactory.instance.objectNode();
+  /// `clean_up_tokenization_spaces`, which transformers 5 passes over for byte-pair encoding, where
+  /// it would remove spaces that were in the text.
+  private static boolean cleansUp(ObjectNode tokenizer, SpecialTokenMap special) {
+    boolean merges = tokenizer.path("model").path("type").asString("BPE").equals("BPE");
+    String forced = "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output";
+    return special.config().path("clean_up_tokenization_spaces").asBoolean(false)
+        && (!merges || special.config().path(forced).asBoolean(false));
   }
 
   private static boolean hasByteFallback(JsonNode decoder) {
@@ -104,18 +102,11 @@ record TokenizerFiles(
   }
 
   SpecialTokens specialTokens() {
-    String bos = special("bos_token");
-    String eos = special("eos_token");
-    String pad = special("pad_token");
-    String unk = special("unk_token");
+    String bos = special.text("bos_token");
+    String eos = special.text("eos_token");
+    String pad = special.text("pad_token");
+    String unk = special.text("unk_token");
     return new SpecialTokens(bos, id(bos), eos, id(eos), pad, id(pad), unk, id(unk));
-  }
-
-  /// A special token is a string, or an object with its text under `content`, or null.
-  private @Nullable String special(String key) {
-    JsonNode value = config.path(key);
-    JsonNode text = value.isObject() ? value.path("content") : value;
-    return text.isString() ? text.asString() : null;
   }
 
   private @Nullable Integer id(@Nullable String token) {

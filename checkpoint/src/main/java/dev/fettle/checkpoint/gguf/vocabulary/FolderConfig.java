@@ -1,6 +1,7 @@
 package dev.fettle.checkpoint.gguf.vocabulary;
 
 import dev.fettle.checkpoint.Json;
+import dev.fettle.checkpoint.sentencepiece.SentencePieceTokenizer;
 import dev.fettle.tensor.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -34,33 +35,51 @@ record FolderConfig(
   /// recognised.
   static final String PRE_TOKENIZER = "gguf_pre_tokenizer";
 
+  private static final String PIECES = "tokenizer.model";
+
   /// What is added around a text.
   record Surround(boolean bos, boolean eos) {}
 
   static FolderConfig read(Path folder) {
-    Path tokenizer = folder.resolve("tokenizer.json");
-    if (!Files.isRegularFile(tokenizer)) {
-      throw new UserException(
-          folder
-              + " has no tokenizer.json, which a GGUF file's vocabulary is made of; make it with"
-              + " AutoTokenizer.from_pretrained(...).save_pretrained(...).");
-    }
+    Path file = source(folder);
+    boolean pieces = file.endsWith(PIECES);
     ObjectNode config = optional(folder.resolve("tokenizer_config.json"));
     ObjectNode map = optional(folder.resolve("special_tokens_map.json"));
     for (Map.Entry<String, JsonNode> entry : map.properties()) {
       config.putIfAbsent(entry.getKey(), entry.getValue());
     }
+    if (pieces) {
+      SentencePieceTokenizer.toTokenizerConfig(file)
+          .properties()
+          .forEach(e -> config.putIfAbsent(e.getKey(), e.getValue()));
+    }
     return new FolderConfig(
         folder,
-        Json.read(tokenizer),
+        pieces ? SentencePieceTokenizer.toTokenizerJson(file) : Json.read(file),
         config,
         optional(folder.resolve("config.json")),
         optional(folder.resolve("generation_config.json")),
         templates(folder, config));
   }
 
+  /// `tokenizer.json`, else `tokenizer.model`.
+  private static Path source(Path folder) {
+    Path tokenizer = folder.resolve("tokenizer.json");
+    Path pieces = folder.resolve(PIECES);
+    if (Files.isRegularFile(tokenizer)) {
+      return tokenizer;
+    }
+    if (Files.isRegularFile(pieces)) {
+      return pieces;
+    }
+    throw new UserException(
+        folder
+            + " has no tokenizer.json and no tokenizer.model, which a GGUF file's vocabulary is made"
+            + " of; copy the tokenizer's files of the original model there.");
+  }
+
   String tokenizerSource() {
-    return folder.resolve("tokenizer.json").toString();
+    return source(folder).toString();
   }
 
   /// llama.cpp's name for how the tokenizer cuts words, if the user has put it into

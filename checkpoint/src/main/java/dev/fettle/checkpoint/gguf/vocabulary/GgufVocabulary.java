@@ -20,7 +20,7 @@ public final class GgufVocabulary {
 
   /// The keys `tokenizer.*` for the tokenizer in this folder, as llama.cpp's converter writes them.
   ///
-  /// @param folder has `tokenizer.json`, and possibly `tokenizer_config.json`,
+  /// @param folder has `tokenizer.json` or `tokenizer.model`, and possibly `tokenizer_config.json`,
   ///   `special_tokens_map.json`, `chat_template.jinja`, `generation_config.json`, `config.json`
   /// @param vocabSize rows of the model's embedding; rows without a token get an unused one
   /// @throws dev.fettle.tensor.UserException if a file is missing or malformed, or llama.cpp would
