@@ -1,6 +1,8 @@
 package dev.fettle.cli;
 
+import dev.fettle.checkpoint.hub.HubEnvironment;
 import java.io.PrintStream;
+import java.util.function.Supplier;
 
 /// Where a command prints.
 ///
@@ -9,12 +11,23 @@ import java.io.PrintStream;
 /// @param outIsTerminal whether a person reads `out`
 /// @param columns the width of the terminal behind `err`, or 0 when that is a file or a pipe
 /// @param stop whether the user wants the command to end
+/// @param hub where models of a hub come from and where they lie on this machine
 record Console(
-    PrintStream out, PrintStream err, boolean outIsTerminal, int columns, StopSignal stop) {
+    PrintStream out,
+    PrintStream err,
+    boolean outIsTerminal,
+    int columns,
+    StopSignal stop,
+    Supplier<HubEnvironment> hub) {
   private static final String OUT_PROPERTY = "fettle.stdout.terminal";
   private static final String COLUMNS_PROPERTY = "fettle.stderr.columns";
   private static final int PLAIN_WIDTH = 100;
   private static final int MIN_WIDTH = 40;
+
+  /// A console with the hub that the environment of this process names.
+  Console(PrintStream out, PrintStream err, boolean outIsTerminal, int columns, StopSignal stop) {
+    this(out, err, outIsTerminal, columns, stop, HubEnvironment::ofProcess);
+  }
 
   /// The console of this process. The launcher says which streams are terminals.
   static Console ofProcess(StopSignal stop) {
@@ -29,7 +42,7 @@ record Console(
   /// The same console for a command under `--json`: everything but the result goes to standard
   /// error.
   Console textToErr() {
-    return new Console(err, err, true, columns, stop);
+    return new Console(err, err, true, columns, stop, hub);
   }
 
   /// Whether a person watches `err`.

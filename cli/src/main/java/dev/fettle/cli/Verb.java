@@ -45,6 +45,9 @@ abstract class Verb implements Callable<Integer> {
 
   @Override
   public final Integer call() {
+    if (spec != null) {
+      ModelPaths.resolve(spec, console.hub());
+    }
     Answer answer = run(common.json ? console.textToErr() : console);
     if (common.json) {
       console.err().flush();

@@ -10,6 +10,7 @@ final class Verbs {
     return List.of(
         new DemoVerb(console),
         new ExplainVerb(console),
+        new FetchVerb(console),
         new InspectVerb(console),
         new DoctorVerb(console),
         new CalibrateVerb(console),

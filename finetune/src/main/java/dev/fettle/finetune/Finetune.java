@@ -3,6 +3,7 @@ package dev.fettle.finetune;
 import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.ModelConfig;
+import dev.fettle.checkpoint.hub.CachedModel;
 import dev.fettle.engine.ProcessMemory;
 import dev.fettle.finetune.TrainingListener.RunSummary;
 import dev.fettle.finetune.TrainingListener.ValidationLoss;
@@ -84,7 +85,7 @@ public final class Finetune {
   private LoraAdapter attach(CausalLm model) {
     Path start = request.initialAdapter();
     if (start == null) {
-      LoraConfig config = request.lora().withBaseModel(request.model().toString());
+      LoraConfig config = request.lora().withBaseModel(CachedModel.nameOf(request.model()));
       checkTrainable(config, model);
       return LoraAdapter.attach(model, config, request.options().seed());
     }

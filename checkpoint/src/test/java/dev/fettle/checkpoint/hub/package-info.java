@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.checkpoint.hub;
+
+import org.jspecify.annotations.NullMarked;
