@@ -16,6 +16,7 @@ import dev.fettle.tensor.DType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 
@@ -40,7 +41,7 @@ public final class TrainingStep {
     boolean recompute = args[3].equals("recompute");
     Engine.load();
     if (!Files.exists(folder)) {
-      RandomCheckpoint.write(folder, RandomCheckpoint.tinyLlama());
+      RandomCheckpoint.write(folder, RandomCheckpoint.tinyLlama(), List.of());
     }
     LoadOptions options = LoadOptions.defaults().withComputeDtype(DType.BF16);
     if (method == TrainingMethod.QLORA) {

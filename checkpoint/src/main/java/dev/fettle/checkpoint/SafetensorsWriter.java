@@ -1,6 +1,7 @@
 package dev.fettle.checkpoint;
 
 import dev.fettle.tensor.HostTensor;
+import dev.fettle.tensor.MappedPages;
 import dev.fettle.tensor.UserException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -123,7 +124,9 @@ public final class SafetensorsWriter implements AutoCloseable {
     if (data.isNative()) {
       for (long at = 0; at < data.byteSize(); at += CHUNK) {
         long count = Math.min(CHUNK, data.byteSize() - at);
-        writeAt(data.asSlice(at, count).asByteBuffer(), position + at);
+        MemorySegment chunk = data.asSlice(at, count);
+        writeAt(chunk.asByteBuffer(), position + at);
+        MappedPages.release(chunk); // of a file that is copied, one chunk at a time is in memory
       }
       return;
     }

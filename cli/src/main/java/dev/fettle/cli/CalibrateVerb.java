@@ -3,6 +3,7 @@ package dev.fettle.cli;
 import dev.fettle.calibrate.ActivationStatistics;
 import dev.fettle.calibrate.Calibration;
 import dev.fettle.calibrate.StatisticsImatrix;
+import dev.fettle.plan.Work;
 import dev.fettle.quantize.Granularity;
 import dev.fettle.quantize.NanPolicy;
 import dev.fettle.quantize.Scheme;
@@ -94,6 +95,8 @@ final class CalibrateVerb extends Verb {
       description = "What a NaN or infinite activation does: refuse, or zero (default: refuse).")
   String nanPolicy = "refuse";
 
+  @Mixin PlanOptions plan = new PlanOptions();
+
   CalibrateVerb(Console console) {
     super(console);
   }
@@ -120,11 +123,13 @@ final class CalibrateVerb extends Verb {
       writeRunFile(imatrix.resolveSibling(imatrix.getFileName() + ".run.yaml"));
       console.out().println("importance matrix written to " + imatrix);
     }
+    plan.report(console);
     return Answer.of(
-        answer
-            .json()
-            .put("output", output == null ? null : output.toString())
-            .put("imatrix", imatrix == null ? null : imatrix.toString()));
+        plan.add(
+            answer
+                .json()
+                .put("output", output == null ? null : output.toString())
+                .put("imatrix", imatrix == null ? null : imatrix.toString())));
   }
 
   private Scheme.Affine grid() {
@@ -163,6 +168,11 @@ final class CalibrateVerb extends Verb {
             text.batchSize,
             computeDtype == null ? null : DType.parse(computeDtype),
             NanPolicy.parse(nanPolicy));
+    plan.check(
+        console,
+        folder,
+        new Work.Calibration(
+            options.computeDtype(), text.batchSize, text.seqLength, text.maxTokens));
     try (CalibrationProgress progress = new CalibrationProgress(console)) {
       return Calibration.run(folder, data, options, progress);
     }

@@ -41,6 +41,11 @@ final class ChatVerb extends Verb {
 
   @Mixin SamplingMixin sampling = new SamplingMixin();
 
+  /// A conversation is planned for this many characters.
+  private static final String CONVERSATION = " ".repeat(3000);
+
+  @Mixin PlanOptions plan = new PlanOptions();
+
   ChatVerb(Console console) {
     super(console);
   }
@@ -50,6 +55,7 @@ final class ChatVerb extends Verb {
     if (maxNewTokens < 1) {
       throw usage("--max-new-tokens must be 1 or more, not " + maxNewTokens);
     }
+    plan.check(console, options.model, options.generation(CONVERSATION, maxNewTokens, true));
     try (OpenModel open = options.open();
         ChatInput input = ChatInput.open()) {
       ChatTemplate template = templates.load(options.model);

@@ -3,9 +3,11 @@ package dev.fettle.cli;
 import dev.fettle.export.Conversion;
 import dev.fettle.export.ConversionReport;
 import dev.fettle.export.ExportFormat;
+import dev.fettle.plan.Work;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import tools.jackson.databind.node.ObjectNode;
 
 /// `fettle convert`: a model from one tool's files into another's.
 @Command(
@@ -21,6 +23,8 @@ import picocli.CommandLine.Mixin;
 final class ConvertVerb extends Verb {
   @Mixin ConversionArguments target = new ConversionArguments();
 
+  @Mixin PlanOptions plan = new PlanOptions();
+
   ConvertVerb(Console console) {
     super(console);
   }
@@ -31,7 +35,10 @@ final class ConvertVerb extends Verb {
     if (format.isAdapter()) {
       throw usage("--format " + format.text() + " is for adapters: use 'fettle export --adapter'");
     }
-    return Answer.of(ConversionAnswer.json(convert(console, target.model, target, format)));
+    plan.check(console, target.model, new Work.Rewriting(null, null, false));
+    ObjectNode json = ConversionAnswer.json(convert(console, target.model, target, format));
+    plan.report(console);
+    return Answer.of(plan.add(json));
   }
 
   /// Converts and prints what was done.

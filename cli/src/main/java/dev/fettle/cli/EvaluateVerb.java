@@ -6,6 +6,7 @@ import dev.fettle.evaluate.Evaluation;
 import dev.fettle.evaluate.Evaluation.Candidate;
 import dev.fettle.evaluate.Evaluation.Row;
 import dev.fettle.evaluate.Perplexity;
+import dev.fettle.plan.Work;
 import dev.fettle.tensor.DType;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -80,6 +81,8 @@ final class EvaluateVerb extends Verb {
 
   @Mixin ReportOption report = new ReportOption();
 
+  @Mixin PlanOptions plan = new PlanOptions();
+
   EvaluateVerb(Console console) {
     super(console);
   }
@@ -89,7 +92,16 @@ final class EvaluateVerb extends Verb {
     if (report.wanted() && !compare) {
       throw usage("--report belongs to --compare");
     }
-    return compare ? compare(console) : measure(console);
+    for (Path model : models) {
+      plan.check(
+          console,
+          model,
+          new Work.Evaluation(
+              computeDtype(), seqLength, maxTokens, WorkOptions.textBytes(data), compare));
+    }
+    Answer answer = compare ? compare(console) : measure(console);
+    plan.report(console);
+    return new Answer(plan.add(answer.json()), answer.exitCode());
   }
 
   private Answer compare(Console console) {

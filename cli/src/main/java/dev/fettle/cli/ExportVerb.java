@@ -7,6 +7,7 @@ import dev.fettle.export.ConversionReport;
 import dev.fettle.export.ExportFormat;
 import dev.fettle.export.GgufAdapter;
 import dev.fettle.lora.Merge;
+import dev.fettle.plan.Work;
 import dev.fettle.tensor.UserException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,12 +35,21 @@ final class ExportVerb extends Verb {
 
   @Mixin ConversionArguments target = new ConversionArguments();
 
+  @Mixin PlanOptions plan = new PlanOptions();
+
   ExportVerb(Console console) {
     super(console);
   }
 
   @Override
   Answer run(Console console) {
+    plan.check(console, target.model, new Work.Rewriting(null, null, adapter != null));
+    Answer answer = write(console);
+    plan.report(console);
+    return new Answer(plan.add(answer.json()), answer.exitCode());
+  }
+
+  private Answer write(Console console) {
     ExportFormat format = target.format();
     if (format.isAdapter()) {
       if (adapter == null) {

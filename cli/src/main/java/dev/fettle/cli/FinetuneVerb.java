@@ -6,6 +6,7 @@ import dev.fettle.finetune.Finetune;
 import dev.fettle.finetune.FinetuneRequest;
 import dev.fettle.finetune.RunRecord;
 import dev.fettle.finetune.TrainingMethod;
+import dev.fettle.finetune.TrainingWork;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import dev.fettle.text.DatasetOptions;
@@ -15,6 +16,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `fettle finetune`: train an adapter or a whole model.
@@ -98,6 +100,8 @@ final class FinetuneVerb extends Verb {
   @ArgGroup(validate = false, heading = "%nTraining:%n")
   TrainingArguments training = new TrainingArguments();
 
+  @Mixin PlanOptions plan = new PlanOptions();
+
   FinetuneVerb(Console console) {
     super(console);
   }
@@ -105,6 +109,7 @@ final class FinetuneVerb extends Verb {
   @Override
   Answer run(Console console) {
     FinetuneRequest request = request();
+    plan.check(console, model, TrainingWork.of(request, WorkOptions.textBytes(data)));
     RunRecord record;
     try (TrainingProgress progress = new TrainingProgress(console)) {
       progress.onSaved(() -> writeRunFile(output.resolve(RunFile.NAME)));
@@ -112,11 +117,13 @@ final class FinetuneVerb extends Verb {
     }
     writeRunFile(output.resolve(RunFile.NAME));
     FinetuneAnswer.print(request.method().text(), record, console.out());
+    plan.report(console);
     int exitCode = record.interrupted() ? Cli.STOPPED : Cli.OK;
     return new Answer(
-        FinetuneAnswer.json(record)
-            .put("model", model.toString())
-            .put("method", request.method().text()),
+        plan.add(
+            FinetuneAnswer.json(record)
+                .put("model", model.toString())
+                .put("method", request.method().text())),
         exitCode);
   }
 

@@ -41,6 +41,8 @@ final class GenerateVerb extends Verb {
       description = "Compute the whole text anew for every token: slow, for comparison.")
   boolean noCache;
 
+  @Mixin PlanOptions plan = new PlanOptions();
+
   GenerateVerb(Console console) {
     super(console);
   }
@@ -50,6 +52,7 @@ final class GenerateVerb extends Verb {
     if (maxNewTokens < 1) {
       throw usage("--max-new-tokens must be 1 or more, not " + maxNewTokens);
     }
+    plan.check(console, options.model, options.generation(prompt, maxNewTokens, !noCache));
     try (OpenModel open = options.open()) {
       int[] ids = open.promptIds(prompt);
       int capacity = open.capacity(ids.length, maxNewTokens);
@@ -83,7 +86,8 @@ final class GenerateVerb extends Verb {
                       fresh.size(),
                       Units.duration(seconds),
                       Units.fixed(fresh.size() / seconds, 1)));
-      return Answer.of(json(ids, fresh, text.toString(), seconds));
+      plan.report(console);
+      return Answer.of(plan.add(json(ids, fresh, text.toString(), seconds)));
     }
   }
 

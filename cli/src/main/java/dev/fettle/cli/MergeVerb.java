@@ -7,6 +7,7 @@ import dev.fettle.export.merge.LowBitMerge.MeasuringText;
 import dev.fettle.export.merge.MergeTarget;
 import dev.fettle.lora.Merge;
 import dev.fettle.lora.Merge.MergeReport;
+import dev.fettle.plan.Work;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
 import java.nio.file.Path;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `fettle merge`: an adapter becomes part of the weights.
@@ -114,12 +116,22 @@ final class MergeVerb extends Verb {
       description = "Subtract the adapter from a merged model, which gives its base back.")
   boolean unmerge;
 
+  @Mixin PlanOptions plan = new PlanOptions();
+
   MergeVerb(Console console) {
     super(console);
   }
 
   @Override
   Answer run(Console console) {
+    plan.check(
+        console, model, new Work.Rewriting(null, dtype == null ? null : DType.parse(dtype), true));
+    Answer answer = rewrite(console);
+    plan.report(console);
+    return new Answer(plan.add(answer.json()), answer.exitCode());
+  }
+
+  private Answer rewrite(Console console) {
     if (unmerge) {
       return unmerge(console);
     }

@@ -1,6 +1,7 @@
 package dev.fettle.cli;
 
 import dev.fettle.model.LoadOptions;
+import dev.fettle.plan.Work;
 import dev.fettle.tensor.DType;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +35,17 @@ final class ModelOptions {
   ///   usable
   OpenModel open() {
     return OpenModel.open(model, adapter, loadOptions());
+  }
+
+  /// What is planned for; a token of the prompt has three characters or more in most texts.
+  Work generation(String prompt, int newTokens, boolean cache) {
+    return new Work.Generation(
+        computeDtype == null ? null : DType.parse(computeDtype),
+        schemes.scheme(),
+        null,
+        1 + prompt.length() / 3,
+        newTokens,
+        cache);
   }
 
   LoadOptions loadOptions() {

@@ -5,6 +5,7 @@ import dev.fettle.calibrate.block.BlockwiseQuantizer;
 import dev.fettle.calibrate.block.BlockwiseReport;
 import dev.fettle.calibrate.budget.BudgetPlan;
 import dev.fettle.checkpoint.CheckpointWriter;
+import dev.fettle.plan.Work;
 import dev.fettle.quantize.CheckpointQuantizer;
 import dev.fettle.quantize.FolderFormat;
 import dev.fettle.quantize.NanPolicy;
@@ -102,6 +103,8 @@ final class QuantizeVerb extends Verb {
 
   @Mixin ReportOption page = new ReportOption();
 
+  @Mixin PlanOptions memory = new PlanOptions();
+
   QuantizeVerb(Console console) {
     super(console);
   }
@@ -128,6 +131,7 @@ final class QuantizeVerb extends Verb {
             ? plain.withActivations(activations.wanted(), Map.of())
             : activations.apply(plain, model);
     @Nullable BlockAlgorithm algorithm = algorithms.algorithm(options.activations(), layout);
+    memory.check(console, model, work(options, algorithm));
     if (plan != null) {
       BudgetAnswer.print(plan, console.out());
     }
@@ -161,7 +165,19 @@ final class QuantizeVerb extends Verb {
     if (plan != null) {
       json.set("budget", BudgetAnswer.json(plan));
     }
-    return Answer.of(json);
+    memory.report(console);
+    return Answer.of(memory.add(json));
+  }
+
+  private Work work(QuantizeOptions options, @Nullable BlockAlgorithm algorithm) {
+    return algorithm == null
+        ? new Work.Rewriting(options.scheme(), null, false)
+        : new Work.Blockwise(
+            algorithms.algorithm,
+            computeDtype(),
+            options.scheme(),
+            calibration.seqLength,
+            Math.max(1, calibration.samples));
   }
 
   private static WeightRecorder recorder(WeightQuantizer inner, List<WeightRecorder> recorders) {

@@ -25,7 +25,9 @@ final class RunFile {
           "--help",
           "--resume",
           "--output",
-          "--report");
+          "--report",
+          "--ignore-plan",
+          "--max-memory");
 
   /// Texts that YAML 1.1 and 1.2 read back as they are, without quotes.
   private static final Pattern PLAIN =

@@ -13,6 +13,7 @@ final class Verbs {
         new FetchVerb(console),
         new InspectVerb(console),
         new DoctorVerb(console),
+        new PlanVerb(console),
         new CalibrateVerb(console),
         new QuantizeVerb(console),
         new FinetuneVerb(console),

@@ -35,6 +35,7 @@ class ArchitectureTest {
           Map.entry("engine", Set.of("tensor")),
           Map.entry("model", Set.of("tensor", "checkpoint", "quantize", "engine")),
           Map.entry("lora", Set.of("tensor", "checkpoint", "quantize", "engine", "model")),
+          Map.entry("plan", Set.of("tensor", "checkpoint", "quantize", "engine", "model", "lora")),
           Map.entry(
               "calibrate",
               Set.of("tensor", "checkpoint", "quantize", "text", "engine", "model", "lora")),
@@ -48,6 +49,7 @@ class ArchitectureTest {
                   "engine",
                   "model",
                   "lora",
+                  "plan",
                   "calibrate")),
           Map.entry(
               "evaluate",

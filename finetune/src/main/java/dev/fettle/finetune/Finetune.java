@@ -15,8 +15,10 @@ import dev.fettle.model.CausalLm;
 import dev.fettle.model.Linear;
 import dev.fettle.model.LoadOptions;
 import dev.fettle.model.Parameter;
+import dev.fettle.plan.MachineMemory;
+import dev.fettle.plan.MemoryPlan;
+import dev.fettle.plan.ModelSpec;
 import dev.fettle.quantize.ActivationQuantization;
-import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.UserException;
 import dev.fettle.text.Batches;
 import dev.fettle.text.ChatTemplate;
@@ -31,10 +33,6 @@ import org.jspecify.annotations.Nullable;
 
 /// One fine-tuning run from files to files: load, split, train, save.
 public final class Finetune {
-  /// QLoRA's base: NF4 in blocks of 64 with double quantization; Dettmers et al. 2023,
-  /// arXiv:2305.14314, section 3.
-  private static final Scheme QLORA_BASE = new Scheme.Nf4(64, true);
-
   private final FinetuneRequest request;
   private final TrainingListener listener;
 
@@ -69,7 +67,7 @@ public final class Finetune {
       case FULL, QAT -> options.withTrainable(true);
       case QAT_LORA -> options;
       case LORA -> options.withQuantizeOnLoad(request.baseScheme());
-      case QLORA -> options.withQuantizeOnLoad(QLORA_BASE);
+      case QLORA -> options.withQuantizeOnLoad(TrainingWork.QLORA_BASE);
     };
   }
 
@@ -203,7 +201,12 @@ public final class Finetune {
     QatOptions qat = request.qat();
     ActivationQuantization activations = qat == null ? null : qat.activations();
     if (activations == null || activations.dynamic()) {
-      return ActivationMemory.chooseRecompute(model, adapter, request);
+      LoraConfig lora = adapter == null ? request.lora() : adapter.config();
+      return MemoryPlan.of(
+              ModelSpec.of(request.model()),
+              TrainingWork.of(request, lora, 0),
+              MachineMemory.now().available())
+          .recompute();
     }
     if (Boolean.TRUE.equals(request.options().gradientCheckpointing())) {
       throw new UserException(

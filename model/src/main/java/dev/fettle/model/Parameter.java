@@ -1,11 +1,15 @@
 package dev.fettle.model;
 
+import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tensor;
 import dev.fettle.tensor.DType;
 import org.jspecify.annotations.Nullable;
 
 /// A trained tensor: its float32 master value and, while training, its float32 gradient.
 public final class Parameter {
+  /// Numbers of a gradient that are converted at a time.
+  private static final long CHUNK = 1L << 22;
+
   private final String name;
   private Tensor value;
   private @Nullable Tensor grad;
@@ -83,8 +87,21 @@ public final class Parameter {
     return grad;
   }
 
-  /// Adds `part`, of any float dtype, to the gradient.
+  /// Adds `part`, of any float dtype, to the gradient. LibTorch converts another dtype before it
+  /// adds, so that is done some rows at a time.
   void accumulate(Tensor part) {
-    grad().addInPlace(part);
+    Tensor sum = grad();
+    if (part.dtype() == sum.dtype() || part.rank() < 2) {
+      sum.addInPlace(part);
+      return;
+    }
+    long rows = part.size(0);
+    long step = Math.max(1, CHUNK / part.size(1));
+    for (long from = 0; from < rows; from += step) {
+      try (Scope local = Scope.open()) {
+        long count = Math.min(step, rows - from);
+        sum.narrow(0, from, count).addInPlace(part.narrow(0, from, count));
+      }
+    }
   }
 }

@@ -90,7 +90,28 @@ public final class Quantizer {
     int blockSize = scheme.blockSize();
     long blocks = (n + blockSize - 1) / blockSize;
     MemorySegment packed = allocator.allocate((n + 1) / 2);
-    MemorySegment scales = allocator.allocate(4 * blocks, 4);
+    if (!scheme.doubleQuant()) {
+      MemorySegment scales = allocator.allocate(4 * blocks, 4);
+      pack(name, weight, code, blockSize, packed, scales);
+      Absmax absmax = new Absmax.Plain(scales);
+      return new CodebookTensor(weight.shape(), weight.dtype(), code, blockSize, packed, absmax);
+    }
+    try (Arena passing = Arena.ofShared()) { // only their codes stay
+      MemorySegment scales = passing.allocate(4 * blocks, 4);
+      pack(name, weight, code, blockSize, packed, scales);
+      Absmax absmax = nest(scales, blocks, allocator);
+      return new CodebookTensor(weight.shape(), weight.dtype(), code, blockSize, packed, absmax);
+    }
+  }
+
+  private static void pack(
+      String name,
+      HostTensor weight,
+      FourBitCode code,
+      int blockSize,
+      MemorySegment packed,
+      MemorySegment scales) {
+    long n = weight.elements();
     int width = weight.dtype().bytes();
     Parallel.forRange(
         n,
@@ -115,9 +136,6 @@ public final class Quantizer {
           MemorySegment.copy(
               absmax, 0, scales, HostTensor.F32_LAYOUT, from / blockSize * 4, absmax.length);
         });
-    Absmax absmax =
-        scheme.doubleQuant() ? nest(scales, blocks, allocator) : new Absmax.Plain(scales);
-    return new CodebookTensor(weight.shape(), weight.dtype(), code, blockSize, packed, absmax);
   }
 
   /// Quantizes the scales. The mean is taken in float64 and rounded once, so that it does not

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.fettle.plan;
+
+import org.jspecify.annotations.NullMarked;
