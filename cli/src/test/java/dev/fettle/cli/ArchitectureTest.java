@@ -32,6 +32,7 @@ class ArchitectureTest {
           Map.entry("checkpoint", Set.of("tensor")),
           Map.entry("quantize", Set.of("tensor", "checkpoint")),
           Map.entry("text", Set.of("tensor", "checkpoint")),
+          Map.entry("parquet", Set.of("tensor", "checkpoint", "text")),
           Map.entry("engine", Set.of("tensor")),
           Map.entry("model", Set.of("tensor", "checkpoint", "quantize", "engine")),
           Map.entry("lora", Set.of("tensor", "checkpoint", "quantize", "engine", "model")),

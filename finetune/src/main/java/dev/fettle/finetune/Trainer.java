@@ -119,12 +119,13 @@ final class Trainer {
     int targets = micro.stream().mapToInt(TokenBatch::targetTokens).sum();
     double loss = 0;
     for (int i = 0; i < micro.size(); i++) {
-      TokenBatch batch = micro.get(i).unpacked(batches.padId());
+      TokenBatch batch = micro.get(i);
       tokens += batches.tokens(first + i);
       loss +=
           model.lossAndGradients(
               batch.ids(),
               batch.labels(),
+              batch.starts(),
               new CausalLm.StepOptions(
                   1.0 / targets, recompute, options.seed() * 0x9E3779B97F4A7C15L + first + i));
     }
@@ -191,7 +192,7 @@ final class Trainer {
     long count = 0;
     Batches batches = new Batches(dataset, new SequentialOrder(dataset.size()), 1, padId);
     for (TokenBatch batch : (Iterable<TokenBatch>) batches.onePass()::iterator) {
-      for (float loss : model.negativeLogLikelihoods(batch.ids(), batch.labels())) {
+      for (float loss : model.negativeLogLikelihoods(batch.ids(), batch.labels(), batch.starts())) {
         sum += loss;
         count++;
       }
