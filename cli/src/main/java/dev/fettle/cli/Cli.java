@@ -57,7 +57,8 @@ final class Cli {
     try {
       ConfigArguments arguments = ConfigArguments.of(line, args);
       origins.putAll(arguments.origins());
-      return line.execute(arguments.arguments().toArray(String[]::new));
+      return line.execute(
+          BaseModel.complete(console, line, arguments.arguments()).toArray(String[]::new));
     } catch (UserException e) {
       return say("fettle " + args[0], message(e), BAD_INPUT);
     } catch (OutOfMemoryError e) {

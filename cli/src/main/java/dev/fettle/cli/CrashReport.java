@@ -6,10 +6,13 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 
 /// The stack trace of a fault of Fettle's own, kept in a file instead of on the screen.
 final class CrashReport {
+  private static final String TOKEN = "--token";
+
   private CrashReport() {}
 
   /// @return the end of the sentence that tells of the fault: where the report lies
@@ -23,6 +26,16 @@ final class CrashReport {
     }
   }
 
+  /// The command line without the access token that it may hold.
+  static String command(String[] args) {
+    List<String> words = new ArrayList<>();
+    for (String arg : args) {
+      boolean secret = !words.isEmpty() && words.getLast().equals(TOKEN);
+      words.add(secret ? "…" : arg.startsWith(TOKEN + "=") ? TOKEN + "=…" : arg);
+    }
+    return String.join(" ", words);
+  }
+
   private static String text(Throwable fault, String[] args) {
     StringWriter trace = new StringWriter();
     fault.printStackTrace(new PrintWriter(trace));
@@ -30,7 +43,7 @@ final class CrashReport {
         "\n",
         "time:     " + Instant.now(),
         "version:  " + new Version().getVersion()[0],
-        "command:  fettle " + String.join(" ", List.of(args)),
+        "command:  fettle " + command(args),
         "heap:     " + Units.bytes(Runtime.getRuntime().maxMemory()),
         "",
         trace.toString());

@@ -39,7 +39,7 @@ import picocli.CommandLine.Parameters;
 final class FetchVerb extends Verb {
   @Parameters(
       index = "0",
-      paramLabel = "MODEL",
+      paramLabel = "ORG/MODEL",
       description = "org/model, org/model@revision, or org/model:file.gguf (or a tag, as :Q4_K_M).")
   String model = "";
 

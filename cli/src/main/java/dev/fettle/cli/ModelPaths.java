@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -21,20 +22,24 @@ final class ModelPaths {
 
   /// @throws dev.fettle.tensor.UserException if one names a model that was not fetched
   static void resolve(CommandSpec verb, Supplier<HubEnvironment> hub) {
-    for (OptionSpec option : verb.options()) {
-      if (!OPTIONS.contains(option.longestName())) {
+    for (ArgSpec argument : verb.args()) {
+      if (!isModel(argument)) {
         continue;
       }
-      @Nullable Object value = option.getValue();
+      @Nullable Object value = argument.getValue();
       if (value instanceof Path path) {
-        option.setValue(resolve(path, hub));
+        argument.setValue(CachedModel.pathOf(path, hub));
       } else if (value instanceof List<?> list && list.stream().allMatch(Path.class::isInstance)) {
-        option.setValue(list.stream().map(path -> resolve((Path) path, hub)).toList());
+        argument.setValue(list.stream().map(path -> CachedModel.pathOf((Path) path, hub)).toList());
+      } else if (value instanceof String text && text.contains("/")) {
+        argument.setValue(CachedModel.pathOf(Path.of(text), hub).toString());
       }
     }
   }
 
-  static Path resolve(Path path, Supplier<HubEnvironment> hub) {
-    return CachedModel.pathOf(path, hub);
+  private static boolean isModel(ArgSpec argument) {
+    return argument instanceof OptionSpec option
+        ? OPTIONS.contains(option.longestName())
+        : argument.paramLabel().equals("MODEL");
   }
 }

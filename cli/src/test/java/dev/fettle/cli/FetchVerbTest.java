@@ -206,6 +206,43 @@ class FetchVerbTest {
   }
 
   @Test
+  void anAdapterNamesItsBase() throws IOException {
+    files.put("model.safetensors", new byte[8]);
+    run("fetch", "acme/tiny");
+    Path adapter = Files.createDirectories(folder.resolve("adapter"));
+    Files.writeString(
+        adapter.resolve("adapter_config.json"), "{\"base_model_name_or_path\":\"acme/tiny\"}");
+
+    assertThat(run("generate", "--adapter", adapter.toString(), "--prompt", "x"))
+        .isEqualTo(Cli.BAD_INPUT);
+
+    assertThat(err())
+        .startsWith("model: acme/tiny, the base of " + adapter + "\nfettle generate: ")
+        .contains(snapshot().toString());
+  }
+
+  @Test
+  void otherVerbsTakeTheNameWhereTheyTakeAPath() {
+    for (List<String> each :
+        List.of(
+            List.of("doctor", "acme/tiny"),
+            List.of("explain", "memory", "acme/tiny"),
+            List.of("evaluate", "--model", "acme/tiny", "--data", "x"),
+            List.of("merge", "--model", "m", "--adapter", "acme/tiny", "--output", "o"))) {
+      assertThat(run(each.toArray(String[]::new))).as(each.toString()).isEqualTo(Cli.BAD_INPUT);
+      assertThat(err()).contains("fetch it with: fettle fetch acme/tiny");
+    }
+  }
+
+  @Test
+  void theTokenIsInNoCrashReport() {
+    assertThat(CrashReport.command(new String[] {"fetch", "a/b", "--token", TOKEN, "--json"}))
+        .isEqualTo("fetch a/b --token … --json");
+    assertThat(CrashReport.command(new String[] {"fetch", "--token=" + TOKEN}))
+        .isEqualTo("fetch --token=…");
+  }
+
+  @Test
   void offlineOnlyTheCacheCounts() {
     files.put("model.safetensors", new byte[8]);
     run("fetch", "acme/tiny");

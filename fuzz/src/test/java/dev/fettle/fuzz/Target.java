@@ -8,6 +8,7 @@ import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.checkpoint.SafetensorsFile;
 import dev.fettle.checkpoint.TensorSource;
 import dev.fettle.checkpoint.gguf.vocabulary.GgufVocabulary;
+import dev.fettle.checkpoint.hub.RepoListing;
 import dev.fettle.lora.AdapterFolder;
 import dev.fettle.lora.AdapterPlan;
 import dev.fettle.quantize.QuantizedWeights;
@@ -86,6 +87,13 @@ enum Target {
     @Override
     void open(byte[] data, Sandbox sandbox) {
       Imatrix.load(sandbox.put("imatrix.dat", data));
+    }
+  },
+  /// What a hub answers when it is asked for the files of a model
+  HUB_LISTING {
+    @Override
+    void open(byte[] data, Sandbox sandbox) {
+      RepoListing.parse(new String(data, StandardCharsets.UTF_8), "acme/tiny");
     }
   },
   /// `tokenizer.json` on its way into GGUF

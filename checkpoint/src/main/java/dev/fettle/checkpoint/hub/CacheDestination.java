@@ -39,8 +39,10 @@ record CacheDestination(HubCache cache, String revision, String commit, boolean 
   /// The revision becomes this commit only now, so a fetch that is cut short leaves the model that
   /// was there before as it is.
   @Override
-  public void finished() {
-    cache.writeTag();
+  public void finished(boolean downloaded) {
+    if (downloaded) {
+      cache.writeTag();
+    }
     cache.writeRef(revision, commit);
   }
 }

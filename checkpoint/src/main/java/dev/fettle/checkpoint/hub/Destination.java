@@ -31,7 +31,9 @@ sealed interface Destination permits CacheDestination, FolderDestination {
   void finished(RepoFile file, String etag);
 
   /// All files are there.
-  void finished();
+  ///
+  /// @param downloaded whether one of them is new; else the place may be read-only
+  void finished(boolean downloaded);
 
   /// Whether a file has this size, or any where that is not known.
   static boolean hasSize(Path path, long size) {

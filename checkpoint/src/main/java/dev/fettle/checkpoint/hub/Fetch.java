@@ -77,7 +77,7 @@ public final class Fetch implements AutoCloseable {
           new FileFetch(request, plan.commit(), client, to, pause, listener, this::attempts);
       inParallel(each, missing);
     }
-    to.finished();
+    to.finished(!missing.isEmpty());
     return to.folder();
   }
 

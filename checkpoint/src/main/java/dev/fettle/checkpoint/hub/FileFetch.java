@@ -26,7 +26,7 @@ record FileFetch(
     RepoFile file = source.file();
     Destination.Place place = destination.place(file, source.etag());
     try (HubLock _ = HubLock.acquire(place.lock(), file.path(), pause, listener::note)) {
-      if (!request.force() && destination.adopt(file, source.etag())) {
+      if (!request.force() && (destination.has(file) || destination.adopt(file, source.etag()))) {
         listener.kept(file.knownSize());
         return;
       }
@@ -76,6 +76,7 @@ record FileFetch(
     long size = reply.linked().size();
     if (size < 0 && !away && !reply.isEncoded()) {
       size = reply.contentLength().orElse(RepoFile.UNKNOWN);
+      size = size == 0 ? RepoFile.UNKNOWN : size; // of no body, as some servers answer HEAD
     }
     if (file.size() >= 0 && size >= 0 && size != file.size()) {
       throw new UserException(

@@ -82,9 +82,9 @@ record FolderDestination(Path root, String commit, Path cached) implements Desti
   }
 
   @Override
-  public void finished() {
+  public void finished(boolean downloaded) {
     Path ignore = root.resolve(".cache").resolve("huggingface").resolve(".gitignore");
-    if (!Files.exists(ignore)) {
+    if (downloaded && !Files.exists(ignore)) {
       AtomicFiles.writeString(ignore, "*");
     }
   }

@@ -58,6 +58,8 @@ class BadConnectionTest {
   private void sendFirstHalf(FakeHub.Request request, OutputStream out) throws IOException {
     FakeHub.head(out, 200, TENSORS.length, quoted());
     out.write(TENSORS, 0, HALF);
+    out.flush();
+    sleep(300); // what the client has not read when the connection ends may be lost
   }
 
   @Test
@@ -68,7 +70,9 @@ class BadConnectionTest {
 
     List<FakeHub.Request> gets = fixture.hub.gets(WEIGHTS);
     assertThat(gets).hasSize(2);
-    assertThat(gets.getLast().header("Range")).isEqualTo("bytes=" + HALF + "-");
+    String range = gets.getLast().header("Range");
+    assertThat(range).matches("bytes=[1-9][0-9]*-");
+    assertThat(Integer.parseInt(range.replaceAll("[^0-9]", ""))).isLessThanOrEqualTo(HALF);
     assertThat(gets.getLast().header("If-Range"))
         .isEqualTo("\"" + fixture.hub.etag(WEIGHTS) + "\"");
     assertThat(fixture.received).isEqualTo(TENSORS.length);

@@ -208,6 +208,35 @@ class FetchTest {
   }
 
   @Test
+  void twoAtOnceIntoOneFolderOrWithoutLinksDoTheSame() throws Exception {
+    HubEnvironment plain = fixture.environment;
+    fixture.environment =
+        new HubEnvironment(
+            plain.endpoint(), null, plain.cache(), false, false, plain.timeout(), plain.proxy());
+    FetchRequest local = request().into(folder.resolve("here"));
+    for (FetchRequest each : List.of(request(), local)) {
+      fixture.hub.requests().clear();
+      Callable<Path> one = () -> fixture.fetch(each);
+      try (ExecutorService pool = Executors.newFixedThreadPool(4)) {
+        for (Future<Path> done : pool.invokeAll(List.of(one, one, one))) {
+          assertThat(done.get().resolve(WEIGHTS)).hasBinaryContent(TENSORS);
+        }
+      }
+      assertThat(fixture.hub.gets(WEIGHTS)).hasSize(each == local ? 0 : 1);
+    }
+  }
+
+  @Test
+  void aServerThatSaysNothingOfLengthsInHeadIsUnderstood() {
+    fixture.hub.always(
+        request -> request.method().equals("HEAD"),
+        (request, out) ->
+            FakeHub.send(out, request, 200, new byte[0], "X-Repo-Commit: " + FakeHub.COMMIT));
+
+    assertThat(fixture.fetch().resolve(WEIGHTS)).hasBinaryContent(TENSORS);
+  }
+
+  @Test
   void aDiskThatIsTooSmallIsFoundBeforeTheStart() {
     fixture.hub.once(
         request -> request.path().contains("/api/"),
