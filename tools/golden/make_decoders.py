@@ -55,6 +55,8 @@ FAMILIES = {
     "gemma-bias": GemmaConfig(**SIZES, head_dim=8, attention_bias=True, tie_word_embeddings=False),
     "gemma2": Gemma2Config(**DEEP, head_dim=16, query_pre_attn_scalar=24, sliding_window=10,
                            attn_logit_softcapping=1.5, final_logit_softcapping=2.5),
+    "gemma2-wide": Gemma2Config(**{**SIZES, "num_attention_heads": 2, "num_key_value_heads": 1}, head_dim=72,
+                                query_pre_attn_scalar=60, sliding_window=13, attn_logit_softcapping=2.0),
     "gemma2-uncapped": Gemma2Config(**SIZES, head_dim=8, query_pre_attn_scalar=8, sliding_window=256,
                                     attn_logit_softcapping=None, final_logit_softcapping=None,
                                     hidden_activation="gelu"),

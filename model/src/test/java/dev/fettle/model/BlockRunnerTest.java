@@ -3,6 +3,7 @@ package dev.fettle.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fettle.checkpoint.Architecture;
+import dev.fettle.checkpoint.Norms;
 import dev.fettle.checkpoint.TensorSource;
 import dev.fettle.engine.FusedSteps;
 import dev.fettle.engine.Scope;
@@ -14,7 +15,21 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class BlockRunnerTest {
   @ParameterizedTest
-  @ValueSource(strings = {"llama-bias", "llama-linear-rope", "llama3", "mistral", "qwen2"})
+  @ValueSource(
+      strings = {
+        "llama-bias",
+        "llama-linear-rope",
+        "llama3",
+        "mistral-window",
+        "qwen2",
+        "qwen3",
+        "gemma",
+        "gemma2",
+        "gemma3",
+        "phi3",
+        "smollm3",
+        "granite"
+      })
   void blocksOneByOneGiveTheHiddenStatesOfTheWholeModel(String family) {
     Path folder = Path.of("src/test/resources/golden/families", family);
     try (TensorSource golden = Golden.open("families/" + family + "/logits.safetensors");
@@ -25,14 +40,16 @@ class BlockRunnerTest {
       Tensor hidden = runner.embed(ids);
       for (int layer = 0; layer < runner.config().numHiddenLayers(); layer++) {
         try (LoadedBlock block = runner.load(layer)) {
-          assertThat(block.linears()).hasSize(7);
+          assertThat(block.linears()).hasSize(runner.config().fusedProjections() ? 4 : 7);
           hidden = block.run(hidden, ids.length, ids[0].length);
         }
       }
       Tensor weight = Tensors.copyOf(runner.checkpoint().tensor(Architecture.FINAL_NORM));
-      double eps = runner.config().rmsNormEps();
+      Norms norms = runner.config().norms();
       Tensor normed =
-          FusedSteps.best().rmsNorm(hidden, weight.to(runner.computeDtype()), eps, false);
+          FusedSteps.best()
+              .rmsNorm(
+                  hidden, weight.to(runner.computeDtype()), norms.eps(), norms.onePlusWeight());
       assertThat(normed.toFloats()).isEqualTo(model.hidden(ids).toFloats());
     }
   }
