@@ -27,7 +27,7 @@ public final class OutlierModel {
       Pattern.compile("(model\\.layers\\.\\d+)\\.(input|post_attention)_layernorm\\.weight");
   private static final Pattern READER =
       Pattern.compile(
-          "(model\\.layers\\.\\d+)\\.(?:self_attn\\.(q|k|v)_proj|mlp\\.(?:gate|up)_proj)\\.weight");
+          "(model\\.layers\\.\\d+)\\.(?:self_attn\\.(q|k|v|qkv)_proj|mlp\\.(?:gate|up|gate_up)_proj)\\.weight");
 
   private OutlierModel() {}
 
@@ -53,11 +53,16 @@ public final class OutlierModel {
 
   /// @param model a folder with unquantized weights
   /// @param output a folder that does not exist yet
-  /// @throws UserException if the model is quantized, or the output cannot be written
+  /// @throws UserException if the model is quantized or a Gemma, or the output cannot be written
   public static void write(Path model, Path output, Options options) {
     try (Checkpoint source = Checkpoint.open(model)) {
       if (source.quantizationConfig() != null) {
         throw new UserException("Model " + model + " is quantized; outliers need plain weights.");
+      }
+      if (source.config().norms().onePlusWeight()) {
+        throw new UserException(
+            "Model %s has gains of 1 + weight, which outliers would round; take a model of another family."
+                .formatted(model));
       }
       List<TensorInfo> plan = new ArrayList<>(source.infos().values());
       try (CheckpointWriter writer =

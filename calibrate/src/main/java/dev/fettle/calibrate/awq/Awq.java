@@ -10,6 +10,7 @@ import dev.fettle.calibrate.block.InputMoments;
 import dev.fettle.calibrate.block.LayerProblem;
 import dev.fettle.calibrate.block.LayerReport;
 import dev.fettle.calibrate.block.LayerResult;
+import dev.fettle.calibrate.block.Producer;
 import dev.fettle.engine.Scope;
 import dev.fettle.model.Linear;
 import dev.fettle.quantize.AffineScales;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Activation-aware weight quantization; Lin et al. 2023, arXiv:2306.00978.
@@ -29,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 /// Weights that meet large inputs matter most. Each input channel gets a scale; the weight's
 /// columns are multiplied by it before they are rounded, and the norm or layer before divides by
 /// it, so the file needs nothing new. Afterwards ranges are clipped where that lowers the error,
-/// except for queries and keys, as in the reference implementation.
+/// except for queries and keys, and what is fused with them, as in the reference implementation.
 ///
 /// Scales go into the norm before the attention (queries, keys, values), the value projection
 /// (output projection; only without grouped heads), the norm before the feed-forward part (gate,
@@ -69,7 +71,7 @@ public final class Awq implements BlockAlgorithm {
   private void scale(
       BlockData data, FoldedBlock block, InputGroup group, Map<InputGroup, Double> alphas) {
     boolean wanted = group.linears().stream().anyMatch(linear -> data.scheme(linear) != null);
-    @Nullable Linear before = before(data, group);
+    @Nullable Producer before = Producer.of(data, group);
     boolean behindNorm =
         switch (group.kind()) {
           case ATTENTION, FEED_FORWARD -> true;
@@ -88,27 +90,6 @@ public final class Awq implements BlockAlgorithm {
     } else {
       block.intoLinear(before, group, found.scales());
     }
-  }
-
-  /// The layer whose output channels are the group's input channels, if there is one.
-  private static @Nullable Linear before(BlockData data, InputGroup group) {
-    return switch (group.kind()) {
-      case ATTENTION, FEED_FORWARD -> null;
-      case ATTENTION_OUTPUT -> sameWidth(find(data, "v_proj"), group);
-      case FEED_FORWARD_OUTPUT -> find(data, "up_proj");
-    };
-  }
-
-  /// Grouped heads share a value channel among several inputs of the output projection.
-  private static @Nullable Linear sameWidth(Linear values, InputGroup group) {
-    return values.weight().out() == group.features() ? values : null;
-  }
-
-  private static Linear find(BlockData data, String name) {
-    return data.block().linears().values().stream()
-        .filter(linear -> linear.path().endsWith("." + name))
-        .findFirst()
-        .orElseThrow();
   }
 
   private BlockResult quantize(BlockData data, FoldedBlock block, Map<InputGroup, Double> alphas) {
@@ -132,17 +113,20 @@ public final class Awq implements BlockAlgorithm {
                 problem, new LayerResult(tensor, note, false), block.moments(group), start));
       }
     }
-    return new BlockResult(weights, block.norms(), block.folds(), Map.of(), reports);
+    return new BlockResult(weights, block.changed(), block.folds(), Map.of(), reports);
   }
 
   private AffineTensor clipped(LayerProblem problem, Linear linear, InputMoments moments) {
-    boolean scores = linear.path().endsWith(".q_proj") || linear.path().endsWith(".k_proj");
-    if (scores || !options.clip()) {
+    if (makesScores(linear) || !options.clip()) {
       return problem.nearest(problem.allocator());
     }
     try (Scope scope = Scope.open()) {
       AffineScales scales = ClipSearch.of(problem, moments.gram().to(DType.F32));
       return scales.round(problem.weight(), problem.allocator());
     }
+  }
+
+  private static boolean makesScores(Linear linear) {
+    return Stream.of(".q_proj", ".k_proj", ".qkv_proj").anyMatch(linear.path()::endsWith);
   }
 }

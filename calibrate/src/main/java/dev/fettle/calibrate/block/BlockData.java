@@ -1,6 +1,7 @@
 package dev.fettle.calibrate.block;
 
 import dev.fettle.checkpoint.Checkpoint;
+import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.model.Linear;
 import dev.fettle.model.LoadedBlock;
 import dev.fettle.model.Weight;
@@ -60,6 +61,10 @@ public final class BlockData {
   /// The model's tensors as stored.
   Checkpoint checkpoint() {
     return checkpoint;
+  }
+
+  public ModelConfig config() {
+    return checkpoint.config();
   }
 
   /// The block's layers by their input, in the order of the computation.

@@ -10,14 +10,14 @@ import java.util.SequencedMap;
 /// What an algorithm made of one block.
 ///
 /// @param weights the quantized weights by module path
-/// @param norms changed norms by tensor name, in their stored dtype
+/// @param changed norms and biases that are others now, by tensor name, in their stored dtype
 /// @param folds scales that the weights were multiplied by before they were quantized, by module
 ///   path
 /// @param inputs calibrated parameters of static activations, by module path
 /// @param reports one per quantized layer
 public record BlockResult(
     SequencedMap<String, AffineTensor> weights,
-    Map<String, HostTensor> norms,
+    Map<String, HostTensor> changed,
     Map<String, Fold> folds,
     Map<String, AffineParameters> inputs,
     List<LayerReport> reports) {

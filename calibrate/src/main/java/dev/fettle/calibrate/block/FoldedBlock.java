@@ -2,6 +2,7 @@ package dev.fettle.calibrate.block;
 
 import dev.fettle.calibrate.block.BlockResult.Fold;
 import dev.fettle.checkpoint.Checkpoint;
+import dev.fettle.checkpoint.Norms;
 import dev.fettle.model.Linear;
 import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.HostTensor;
@@ -20,7 +21,7 @@ public final class FoldedBlock {
   private final Checkpoint checkpoint;
   private final SequencedMap<InputGroup, InputMoments> moments;
   private final Map<Linear, HostTensor> weights = new HashMap<>();
-  private final Map<String, HostTensor> norms = new LinkedHashMap<>();
+  private final Map<String, HostTensor> changed = new LinkedHashMap<>();
   private final Map<String, Fold> folds = new LinkedHashMap<>();
 
   /// @param moments of all groups of the block; they follow the rescaling
@@ -51,9 +52,9 @@ public final class FoldedBlock {
     return found;
   }
 
-  /// The changed norms by name, in their stored dtype.
-  public Map<String, HostTensor> norms() {
-    return norms;
+  /// The changed norms and biases by name, in their stored dtype.
+  public Map<String, HostTensor> changed() {
+    return changed;
   }
 
   /// What each changed weight was multiplied by.
@@ -62,33 +63,39 @@ public final class FoldedBlock {
   }
 
   /// Divides the inputs of a group by `scales`, in the norm before it. The norm's new weight is
-  /// rounded to its stored dtype; the columns are multiplied by what the division by the rounded
-  /// weight really was, so that the product is the same but for float32 rounding.
+  /// rounded to its stored dtype; the columns are multiplied by what the division of the gain by
+  /// the rounded one really was, so that the product is the same but for float32 rounding.
   ///
   /// @param group the layers behind a norm: ATTENTION or FEED_FORWARD
   /// @param scales positive, one per channel
   public void intoNorm(InputGroup group, float[] scales) {
     String name = normName(group);
-    HostTensor stored = norms.getOrDefault(name, checkpoint.tensor(name));
+    HostTensor stored = changed.getOrDefault(name, checkpoint.tensor(name));
+    float one = data.config().norms().onePlusWeight() ? 1 : 0;
     float[] before = stored.toFloats();
     float[] wanted = new float[before.length];
     for (int j = 0; j < before.length; j++) {
-      wanted[j] = before[j] / scales[j];
+      wanted[j] = (one + before[j]) / scales[j] - one;
     }
-    MemorySegment rounded = data.arena().allocate(stored.byteSize(), 64);
-    Casts.fromFloat(MemorySegment.ofArray(wanted), wanted.length, stored.dtype(), rounded);
-    HostTensor norm = new HostTensor(stored.dtype(), stored.shape(), rounded);
+    HostTensor norm = rounded(wanted, stored);
     float[] after = norm.toFloats();
     float[] real = new float[before.length];
     for (int j = 0; j < real.length; j++) {
-      boolean usable = after[j] != 0 && before[j] != 0 && Float.isFinite(after[j]);
-      real[j] = usable ? before[j] / after[j] : 1;
+      float gain = one + after[j];
+      boolean usable = gain != 0 && one + before[j] != 0 && Float.isFinite(gain);
+      real[j] = usable ? (one + before[j]) / gain : 1;
       if (!usable) {
         set(norm, j, before[j]);
       }
     }
-    norms.put(name, norm);
+    changed.put(name, norm);
     multiplyColumns(group, real);
+  }
+
+  private HostTensor rounded(float[] values, HostTensor like) {
+    MemorySegment rounded = data.arena().allocate(like.byteSize(), 64);
+    Casts.fromFloat(MemorySegment.ofArray(values), values.length, like.dtype(), rounded);
+    return new HostTensor(like.dtype(), like.shape(), rounded);
   }
 
   private static void set(HostTensor tensor, int index, float value) {
@@ -100,29 +107,47 @@ public final class FoldedBlock {
         tensor.data().asSlice((long) index * width, width));
   }
 
-  private static String normName(InputGroup group) {
+  private String normName(InputGroup group) {
     String path = group.first().path();
     return switch (group.kind()) {
-      case ATTENTION -> path.substring(0, path.indexOf("self_attn.")) + "input_layernorm.weight";
+      case ATTENTION ->
+          path.substring(0, path.indexOf("self_attn.")) + Norms.BEFORE_ATTENTION + ".weight";
       case FEED_FORWARD ->
-          path.substring(0, path.indexOf("mlp.")) + "post_attention_layernorm.weight";
+          path.substring(0, path.indexOf("mlp."))
+              + data.config().norms().beforeFeedForward()
+              + ".weight";
       case ATTENTION_OUTPUT, FEED_FORWARD_OUTPUT ->
           throw new IllegalArgumentException("no norm stands before " + path);
     };
   }
 
-  /// Divides the inputs of a group by `scales`, in the rows of the layer before it.
+  /// Divides the inputs of a group by `scales`, in the rows (and biases) of the layer before it.
   ///
-  /// @param before the layer whose outputs, channel by channel, are proportional to the inputs
-  public void intoLinear(Linear before, InputGroup group, float[] scales) {
-    float[] inverse = new float[scales.length];
+  /// @param before as many rows as the group has inputs
+  public void intoLinear(Producer before, InputGroup group, float[] scales) {
+    HostTensor weight = weight(before.linear());
+    float[] inverse = ones(weight.shape().dim(0));
     for (int j = 0; j < scales.length; j++) {
-      inverse[j] = 1 / scales[j];
+      inverse[before.first() + j] = 1 / scales[j];
     }
-    HostTensor weight = weight(before);
-    scale(weight, inverse, ones(weight.shape().dim(1)));
-    remember(before, inverse, ones(weight.shape().dim(1)));
+    float[] columns = ones(weight.shape().dim(1));
+    scale(weight, inverse, columns);
+    remember(before.linear(), inverse, columns);
+    scaleBias(before.linear(), inverse);
     multiplyColumns(group, scales);
+  }
+
+  private void scaleBias(Linear linear, float[] factors) {
+    String name = linear.path() + ".bias";
+    if (!checkpoint.infos().containsKey(name)) {
+      return;
+    }
+    HostTensor stored = changed.getOrDefault(name, checkpoint.tensor(name));
+    float[] scaled = stored.toFloats();
+    for (int j = 0; j < scaled.length; j++) {
+      scaled[j] *= factors[j];
+    }
+    changed.put(name, rounded(scaled, stored));
   }
 
   private void multiplyColumns(InputGroup group, float[] scales) {

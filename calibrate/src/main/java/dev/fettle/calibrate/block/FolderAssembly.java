@@ -76,7 +76,8 @@ final class FolderAssembly {
     throw new IllegalStateException("no finished block holds " + module);
   }
 
-  /// Changed norms, and weights as they were when they were quantized (rounded to their dtype).
+  /// Changed norms and biases, and weights as they were when they were quantized (rounded to their
+  /// dtype).
   private HostTensor transform(String name, HostTensor tensor, SegmentAllocator allocator) {
     for (StoredBlock block : blocks) {
       HostTensor plain = block.plain(name);

@@ -23,9 +23,9 @@ public record InputGroup(Kind kind, List<Linear> linears) {
     static Kind of(Linear linear) {
       String path = linear.path();
       return switch (path.substring(path.lastIndexOf('.') + 1)) {
-        case "q_proj", "k_proj", "v_proj" -> ATTENTION;
+        case "q_proj", "k_proj", "v_proj", "qkv_proj" -> ATTENTION;
         case "o_proj" -> ATTENTION_OUTPUT;
-        case "gate_proj", "up_proj" -> FEED_FORWARD;
+        case "gate_proj", "up_proj", "gate_up_proj" -> FEED_FORWARD;
         case "down_proj" -> FEED_FORWARD_OUTPUT;
         default -> throw new IllegalStateException("no decoder block has a layer " + path);
       };

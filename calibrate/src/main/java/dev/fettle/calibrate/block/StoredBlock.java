@@ -58,7 +58,7 @@ final class StoredBlock implements AutoCloseable {
           float[] columns = {weight.shape().dim(1)};
           tensors.put(module + SHAPE, HostTensor.of(columns, 1));
         });
-    result.norms().forEach(tensors::put);
+    result.changed().forEach(tensors::put);
     result
         .folds()
         .forEach((module, fold) -> {

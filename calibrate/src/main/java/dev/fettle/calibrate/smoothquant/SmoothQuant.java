@@ -85,7 +85,7 @@ public final class SmoothQuant implements BlockAlgorithm {
           }
         }
       }
-      return new BlockResult(weights, block.norms(), block.folds(), inputs, reports);
+      return new BlockResult(weights, block.changed(), block.folds(), inputs, reports);
     } finally {
       moments.values().forEach(InputMoments::close);
     }

@@ -59,7 +59,7 @@ class FoldedBlockTest {
       SequencedMap<InputGroup, InputMoments> moments = data.observe(data.groups());
       double spread = spread(moments.firstEntry().getValue());
       FoldedBlock folded = new SmoothQuant(0.5, null).smooth(data, moments);
-      assertThat(folded.norms()).hasSize(2);
+      assertThat(folded.changed()).hasSize(2);
       assertThat(folded.folds()).hasSize(5);
       replaceAll(block, folded);
       float[] after = block.run(hidden, IDS.length, IDS[0].length).toFloats();
@@ -80,7 +80,7 @@ class FoldedBlockTest {
       linear.weight(new Weight.Dense(Tensors.copyOf(folded.weight(linear))));
     }
     folded
-        .norms()
+        .changed()
         .forEach((name, norm) -> {
           HostTensor values = HostTensor.of(norm.toFloats(), norm.elements());
           Tensor weight = Tensors.copyOf(values);

@@ -23,14 +23,14 @@ public final class KnownShapes {
           DecoderShape.of("mistral_7b", Family.PLAIN, 32_000, 4096, 14_336, 32, 32, 8, 128, false),
           DecoderShape.of(
               "mistral_7b_v03", Family.PLAIN, 32_768, 4096, 14_336, 32, 32, 8, 128, false),
-          DecoderShape.of("phi3_5_mini", Family.PLAIN, 32_064, 3072, 8192, 32, 32, 32, 96, false),
+          DecoderShape.of("phi3_5_mini", Family.FUSED, 32_064, 3072, 8192, 32, 32, 32, 96, false),
           DecoderShape.of("qwen2_5_0_5b", Family.QWEN2, 151_936, 896, 4864, 24, 14, 2, 64, true),
           DecoderShape.of("qwen2_5_1_5b", Family.QWEN2, 151_936, 1536, 8960, 28, 12, 2, 128, true),
           DecoderShape.of("qwen2_5_3b", Family.QWEN2, 151_936, 2048, 11_008, 36, 16, 2, 128, true),
           DecoderShape.of("qwen2_5_7b", Family.QWEN2, 152_064, 3584, 18_944, 28, 28, 4, 128, false),
           DecoderShape.of("qwen3_0_6b", Family.QWEN3, 151_936, 1024, 3072, 28, 16, 8, 128, true),
           DecoderShape.of("qwen3_1_7b", Family.QWEN3, 151_936, 2048, 6144, 28, 16, 8, 128, true),
-          DecoderShape.of("gemma_2b", Family.GEMMA, 256_000, 2048, 16_384, 18, 8, 1, 256, true),
+          DecoderShape.of("gemma_2b", Family.PLAIN, 256_000, 2048, 16_384, 18, 8, 1, 256, true),
           DecoderShape.of("gemma2_2b", Family.GEMMA2, 256_000, 2304, 9216, 26, 8, 4, 256, true),
           DecoderShape.of("gemma2_9b", Family.GEMMA2, 256_000, 3584, 14_336, 42, 16, 8, 256, true),
           DecoderShape.of("gemma3_1b", Family.GEMMA3, 262_144, 1152, 6912, 26, 4, 1, 256, true));

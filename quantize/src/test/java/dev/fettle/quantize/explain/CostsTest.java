@@ -87,7 +87,16 @@ class CostsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"llama2_7b", "mistral_7b", "qwen2_1_5b", "llama3_2_1b"})
+  @CsvSource({
+    "llama2_7b",
+    "mistral_7b",
+    "qwen2_1_5b",
+    "llama3_2_1b",
+    "phi-3_5",
+    "gemma2_2b",
+    "gemma3_1b_it",
+    "qwen3_0.6b"
+  })
   void theCountsAreThoseOfTheArchitecture(String file) {
     Path path = CONFIGS.resolve(file + ".config.json");
     assumeTrue(Files.exists(path), "no " + path);
@@ -152,6 +161,6 @@ class CostsTest {
         .hasMessageContaining("mamba");
     assertThatThrownBy(() -> DecoderShape.parse("x", Json.object().put("model_type", "llama"), "f"))
         .isInstanceOf(UserException.class)
-        .hasMessage("Key 'hidden_size' in f must be a positive whole number, not absent.");
+        .hasMessage("Key 'hidden_size' (a whole number) is missing in f.");
   }
 }
