@@ -48,9 +48,8 @@ final class AttentionBackward extends AttentionHead {
           cap(block, r);
           saveSlopes(block, r);
         }
-        softmax(block, r);
+        softmaxGradient(block, r, 1 / softmax(block, r));
         mask(block, p, r);
-        softmaxGradient(block, r);
         mask(block, dScores, r);
       }
       weightedSums(block, dScores, keyRows, dQueries);
@@ -72,11 +71,14 @@ final class AttentionBackward extends AttentionHead {
     }
   }
 
-  private void softmaxGradient(Block block, int r) {
+  /// @param factor what the numbers in `p` must be multiplied with to be probabilities
+  private void softmaxGradient(Block block, int r, float factor) {
     float along = dot(dAttended, attended, r * stride);
     int end = r * scoresStride + block.to(r);
     for (int j = r * scoresStride + block.from(r); j < end; j += Lanes.WIDTH) {
-      FloatVector d = vector(dScores, j).sub(along).mul(vector(p, j));
+      FloatVector probability = vector(p, j).mul(factor);
+      probability.intoArray(p, j);
+      FloatVector d = vector(dScores, j).sub(along).mul(probability);
       if (slopes.length > 0) {
         d = d.mul(vector(slopes, j));
       }

@@ -22,13 +22,20 @@ final class AttentionForward extends AttentionHead {
         if (in.rule().capped()) {
           cap(block, r);
         }
-        softmax(block, r);
+        normalise(block, r, 1 / softmax(block, r));
         mask(block, p, r);
       }
       weightedSums(block, p, values, attended);
       for (int r = 0; r < block.count; r++) {
         writeRow(attended, r * stride, 1, output, block.place(r));
       }
+    }
+  }
+
+  private void normalise(Block block, int r, float factor) {
+    int end = r * scoresStride + block.to(r);
+    for (int j = r * scoresStride + block.from(r); j < end; j += Lanes.WIDTH) {
+      vector(p, j).mul(factor).intoArray(p, j);
     }
   }
 }

@@ -226,8 +226,10 @@ abstract class AttentionHead {
     }
   }
 
-  /// The probabilities of row `r` in place of its scores.
-  final void softmax(Block block, int r) {
+  /// The probabilities of row `r` in place of its scores, before they are divided by their sum.
+  ///
+  /// @return their sum, which they must be divided by
+  final float softmax(Block block, int r) {
     int begin = r * scoresStride + block.from(r);
     int end = r * scoresStride + block.to(r);
     int whole = begin + (end - begin) / WIDTH * WIDTH;
@@ -252,10 +254,7 @@ abstract class AttentionHead {
       e.intoArray(p, whole);
       sum = sum.add(e);
     }
-    float scale = 1 / Lanes.sum(sum);
-    for (int j = begin; j < end; j += WIDTH) {
-      vector(p, j).mul(scale).intoArray(p, j);
-    }
+    return Lanes.sum(sum);
   }
 
   static FloatVector vector(float[] array, int at) {

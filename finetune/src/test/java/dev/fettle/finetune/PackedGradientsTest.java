@@ -18,7 +18,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -171,7 +170,7 @@ class PackedGradientsTest {
   }
 
   /// @param labels the ids, except for the first token of each document
-  private record Packed(int[][] ids, int[][] labels, int @Nullable [][] starts) {
+  private record Packed(int[][] ids, int[][] labels, int[][] starts) {
     static Packed random(ModelConfig config) {
       SplittableRandom random = new SplittableRandom(3);
       int[][] ids = new int[LENGTHS.length][64];

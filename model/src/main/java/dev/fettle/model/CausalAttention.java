@@ -27,6 +27,15 @@ final class CausalAttention {
   /// Scores of one chunk, all heads together, that may be in memory at once.
   private static final long MAX_CHUNK_SCORES = 1L << 24;
 
+  /// Queries of a head, those of its group together, from which on arranging its keys pays.
+  private static final int MANY_QUERIES = 16;
+
+  /// Numbers of a head's keys that may be arranged for fewer.
+  private static final long MOST_KEYS = 1L << 15;
+
+  /// Multiplications of a head in bfloat16 up to which calling the library costs more than they do.
+  private static final long MOST_BFLOAT16 = 1L << 20;
+
   private CausalAttention() {}
 
   /// Gradients of the three inputs, in their layouts.
@@ -43,15 +52,28 @@ final class CausalAttention {
       int start,
       AttentionRule rule,
       int @Nullable [][] starts) {
-    return byVectors(queries)
+    return byVectors(queries, keys, rule, starts)
         ? VectorAttention.forward(queries, keys, values, start, rule, starts)
         : forwardByProducts(queries, keys, values, start, rule, starts);
   }
 
-  private static boolean byVectors(Tensor queries) {
-    return VectorAttention.supports(queries)
-        && queries.dtype() == DType.F32
-        && queries.size(-1) <= 64;
+  /// Whether the vector kernel is likely the faster one. In float32 it is where it need not arrange
+  /// many keys for few queries; in bfloat16, for which processors have products of their own, where
+  /// those would be small.
+  private static boolean byVectors(
+      Tensor queries, Tensor keys, AttentionRule rule, int @Nullable [][] starts) {
+    if (!VectorAttention.supports(queries)) {
+      return false;
+    }
+    int length = Math.toIntExact(queries.size(2));
+    long rows = queries.size(1) * Documents.longest(starts, length);
+    long seen = starts == null ? keys.size(1) : Documents.longest(starts, length);
+    long dim = queries.size(3);
+    if (rows < MANY_QUERIES) {
+      return seen * dim <= MOST_KEYS;
+    }
+    return queries.dtype() == DType.F32
+        || rows * Math.min(seen, rule.window()) * dim <= MOST_BFLOAT16;
   }
 
   /// Batched matrix products, on any device; the definition.
@@ -101,7 +123,7 @@ final class CausalAttention {
       Tensor dOutput,
       AttentionRule rule,
       int @Nullable [][] starts) {
-    if (byVectors(queries)) {
+    if (byVectors(queries, keys, rule, starts)) {
       VectorAttention.Gradients fused =
           VectorAttention.backward(queries, keys, values, output, dOutput, rule, starts);
       return new Gradients(fused.queries(), fused.keys(), fused.values());

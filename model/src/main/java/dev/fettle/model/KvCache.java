@@ -9,7 +9,6 @@ import dev.fettle.tensor.DType;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// Keys and values of the positions a sequence has passed, in the compute dtype. A layer with a
 /// window keeps only about two windows of them.
@@ -23,13 +22,29 @@ public final class KvCache implements AutoCloseable {
 
   private int length;
 
+  /// New positions that fit before old ones are dropped, even for a small window.
+  private static final int ROOM = 256;
+
   KvCache(ModelConfig config, DType dtype, int batch, int capacity) {
+    this(config, dtype, batch, capacity, ROOM);
+  }
+
+  /// @param room new positions that fit into a layer with a window before old ones are dropped, if
+  ///   its window is not longer
+  KvCache(ModelConfig config, DType dtype, int batch, int capacity, int room) {
     this.capacity = capacity;
     this.tokens = new int[batch][capacity];
     long heads = (long) batch * config.numKeyValueHeads();
     try (Scope.Entered entered = scope.enter()) {
       for (LayerAttention attention : config.layers()) {
-        layers.add(new Layer(attention.window(), dtype, heads, capacity, config.headDim()));
+        Integer own = attention.window();
+        int window = own == null ? capacity : own;
+        long size = Math.min(capacity, window + (long) Math.max(window, room));
+        layers.add(
+            new Layer(
+                Math.min(window, capacity),
+                Tensors.empty(dtype, heads, size, config.headDim()),
+                Tensors.empty(dtype, heads, size, config.headDim())));
       }
     }
   }
@@ -90,9 +105,6 @@ public final class KvCache implements AutoCloseable {
   /// One layer's memory, `[batch · kvHeads, size, headDim]`; where that is shorter than the text,
   /// what lies before the window is dropped whenever it is full.
   private static final class Layer {
-    /// New positions that fit before old ones are dropped, even for a small window.
-    private static final int MIN_ROOM = 256;
-
     private final int window;
     private final int size;
     private final Tensor keys;
@@ -101,11 +113,11 @@ public final class KvCache implements AutoCloseable {
     /// The position of the first row.
     private int first;
 
-    Layer(@Nullable Integer window, DType dtype, long heads, int capacity, int headDim) {
-      this.window = window == null ? capacity : Math.min(window, capacity);
-      this.size = (int) Math.min(capacity, this.window + (long) Math.max(this.window, MIN_ROOM));
-      this.keys = Tensors.empty(dtype, heads, size, headDim);
-      this.values = Tensors.empty(dtype, heads, size, headDim);
+    Layer(int window, Tensor keys, Tensor values) {
+      this.window = window;
+      this.size = Math.toIntExact(keys.size(1));
+      this.keys = keys;
+      this.values = values;
     }
 
     void clear() {
