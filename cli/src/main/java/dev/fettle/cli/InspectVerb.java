@@ -7,18 +7,30 @@ import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.lora.TargetModules;
 import dev.fettle.quantize.CheckpointInspection;
+import dev.fettle.text.ChatTemplate;
+import dev.fettle.text.Dataset;
+import dev.fettle.text.DatasetOptions;
+import dev.fettle.text.PackingStrategy;
+import dev.fettle.text.Tokenizer;
+import dev.fettle.text.records.DataFiles;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// `fettle inspect`: what a checkpoint holds.
+/// `fettle inspect`: what a checkpoint holds, or what training data is to its tokenizer.
 @Command(
     name = "inspect",
-    header = "Show a checkpoint: architecture, tensors, sizes, what LoRA would train.",
-    footer = "  fettle inspect --model MODEL --lora-r 8 --target-modules all-linear")
+    header =
+        "Show a checkpoint: architecture, tensors, sizes, what LoRA would train; or training data.",
+    footer = {
+      "  fettle inspect --model MODEL --lora-r 8 --target-modules all-linear",
+      "  fettle inspect --model MODEL --data chats.jsonl --seq-length 1024 --show 2"
+    })
 final class InspectVerb extends Verb {
   @Option(
       names = "--model",
@@ -46,12 +58,36 @@ final class InspectVerb extends Verb {
               + " (default: all-linear).")
   String targetModules = "all-linear";
 
+  @Option(
+      names = "--data",
+      paramLabel = "FILE",
+      arity = "1..*",
+      description =
+          "Training data, as for finetune: show how long its samples are and what is learned of them"
+              + " instead of the checkpoint.")
+  List<Path> data = List.of();
+
+  @Option(
+      names = "--show",
+      paramLabel = "N",
+      description = "With --data: print the first N samples, with what is learned marked.")
+  int show;
+
+  @ArgGroup(validate = false, heading = "%nData:%n")
+  DataOptions dataset = new DataOptions();
+
+  @ArgGroup(validate = false, heading = "%nColumns of the data:%n")
+  RecordArguments records = new RecordArguments();
+
   InspectVerb(Console console) {
     super(console);
   }
 
   @Override
   Answer run(Console console) {
+    if (!data.isEmpty()) {
+      return inspectData(console);
+    }
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       CheckpointInspection inspection = CheckpointInspection.of(checkpoint);
       ObjectNode json = json(checkpoint, inspection);
@@ -66,6 +102,19 @@ final class InspectVerb extends Verb {
       printLora(console, lora, inspection.parameters());
       json.set("lora", json(lora));
       return Answer.of(json);
+    }
+  }
+
+  private Answer inspectData(Console console) {
+    DatasetOptions options = dataset.options(records.options());
+    try (Tokenizer tokenizer = Tokenizer.load(model)) {
+      Dataset loaded =
+          Dataset.load(new DataFiles(data), tokenizer, ChatTemplate.load(model), options);
+      PackingStrategy packing = options.packing();
+      Dataset packed = packing == null ? null : loaded.packed(packing, options.seqLength(), 0);
+      DataAnswer answer = new DataAnswer(loaded, packed, options, tokenizer);
+      answer.print(show, console.out());
+      return Answer.of(answer.json().put("model", model.toString()));
     }
   }
 
