@@ -2,6 +2,8 @@ package dev.fettle.cli;
 
 import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.Checkpoint;
+import dev.fettle.doctor.Doctor;
+import dev.fettle.doctor.Finding;
 import dev.fettle.finetune.Finetune;
 import dev.fettle.finetune.FinetuneRequest;
 import dev.fettle.finetune.RunRecord;
@@ -110,6 +112,12 @@ final class FinetuneVerb extends Verb {
   Answer run(Console console) {
     FinetuneRequest request = request();
     plan.check(console, model, TrainingWork.of(request, WorkOptions.textBytes(data)));
+    for (Finding finding : Doctor.beforeTraining(model)) {
+      console
+          .err()
+          .println(
+              "warning: %s: %s; %s".formatted(finding.check(), finding.found(), finding.fix()));
+    }
     RunRecord record;
     try (TrainingProgress progress = new TrainingProgress(console)) {
       progress.onSaved(() -> writeRunFile(output.resolve(RunFile.NAME)));

@@ -85,6 +85,7 @@ class ArchitectureTest {
                   "engine",
                   "model",
                   "lora",
+                  "plan",
                   "calibrate",
                   "evaluate",
                   "export")),

@@ -14,6 +14,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// `fettle doctor` as it is typed, on the demo's model.
 class DoctorVerbTest {
+  private static final String PAIR = "{\"prompt\": \"2+2=\", \"completion\": \"4\"}\n";
+
   @TempDir Path root = Path.of("");
 
   private Path model() {
@@ -69,11 +71,46 @@ class DoctorVerbTest {
   }
 
   @Test
+  void trainingSaysItBeforehand() throws IOException {
+    Path model = model();
+    Path generation = model.resolve("generation_config.json");
+    Files.writeString(generation, Json.pretty(Json.read(generation).put("eos_token_id", 7)));
+    Path data = Files.writeString(root.resolve("data.jsonl"), PAIR.repeat(2));
+    CapturedConsole captured = new CapturedConsole();
+    int exitCode =
+        Cli.run(
+            captured.console(),
+            "finetune",
+            "--model",
+            model.toString(),
+            "--data",
+            data.toString(),
+            "--max-steps",
+            "1",
+            "--batch-size",
+            "1",
+            "--output",
+            root.resolve("adapter").toString());
+    assertThat(exitCode).as(captured.err()).isEqualTo(Cli.OK);
+    assertThat(captured.err()).contains("warning: missing-eos: eos_token is '<|end|>' (1)");
+  }
+
+  @Test
+  void dataMayStandBeforeTheModel() throws IOException {
+    Path data = Files.writeString(root.resolve("data.jsonl"), PAIR);
+    CapturedConsole captured = new CapturedConsole();
+    assertThat(Cli.run(captured.console(), "doctor", "--data", data.toString(), model().toString()))
+        .as(captured.err())
+        .isEqualTo(Cli.OK);
+    assertThat(captured.out()).contains("truncated-answers", "1 samples");
+  }
+
+  @Test
   void whatIsNotThereExitsWithTwo() {
     CapturedConsole captured = new CapturedConsole();
     String nothing = root.resolve("nothing").toString();
     assertThat(Cli.run(captured.console(), "doctor", nothing)).isEqualTo(Cli.BAD_INPUT);
     assertThat(captured.err()).contains(nothing);
-    assertThat(Cli.run(captured.console(), "doctor", "--gguf", "x")).isEqualTo(Cli.BAD_INPUT);
+    assertThat(Cli.run(captured.console(), "doctor", "--data", "x")).isEqualTo(Cli.BAD_INPUT);
   }
 }

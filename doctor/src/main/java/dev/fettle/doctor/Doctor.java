@@ -2,7 +2,9 @@ package dev.fettle.doctor;
 
 import dev.fettle.engine.Engine;
 import dev.fettle.tensor.UserException;
+import dev.fettle.text.DatasetOptions;
 import dev.fettle.text.TokenizerLibrary;
+import dev.fettle.text.records.DataFiles;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,7 +24,7 @@ public final class Doctor {
         new DiskCheck());
   }
 
-  private static List<ModelCheck> modelChecks() {
+  private static List<ModelCheck> modelChecks(Machine machine) {
     return List.of(
         new CheckpointCheck(),
         new WeightsCheck(),
@@ -35,7 +37,9 @@ public final class Doctor {
         new ChatTemplateCheck(),
         new TokenAgreementCheck(),
         new GgufCheck(),
-        new AdapterCheck());
+        new AdapterCheck(),
+        new DataCheck(),
+        new MemoryPlanCheck(machine.availableMemory()));
   }
 
   /// Examines the machine, and what the request names.
@@ -53,18 +57,39 @@ public final class Doctor {
     }
     Path model = request.model();
     if (model != null) {
-      findings.addAll(examineModel(model, request));
+      findings.addAll(examineModel(model, request, machine));
     }
     return new Diagnosis(findings);
   }
 
-  private static List<Finding> examineModel(Path model, DoctorRequest request) {
+  /// What is wrong with a model's tokens that would spoil a training; takes about as long as
+  /// loading its tokenizer. What is wrong with the data the training says itself, see
+  /// [dev.fettle.text.DatasetFindings#warnings].
+  ///
+  /// @param model a folder or GGUF file
+  /// @return warnings and errors only
+  public static List<Finding> beforeTraining(Path model) {
+    DoctorRequest request = new DoctorRequest(model, null, DatasetOptions.of(2), null, null, false);
+    List<Finding> findings = new ArrayList<>();
+    try (Patient patient = new Patient(model, request)) {
+      for (ModelCheck check : List.of(new VocabularySizeCheck(), new MissingEosCheck())) {
+        findings.addAll(guarded(check, () -> check.examine(patient)));
+      }
+    }
+    return new Diagnosis(findings).atLeast(Severity.WARNING);
+  }
+
+  private static List<Finding> examineModel(Path model, DoctorRequest request, Machine machine) {
     exists(model, "Model");
     exists(request.adapter(), "Adapter");
     exists(request.gguf(), "GGUF file");
+    DataFiles data = request.data();
+    if (data != null) {
+      data.files().forEach(file -> exists(file, "Data file"));
+    }
     List<Finding> findings = new ArrayList<>();
     try (Patient patient = new Patient(model, request)) {
-      for (ModelCheck check : modelChecks()) {
+      for (ModelCheck check : modelChecks(machine)) {
         findings.addAll(guarded(check, () -> check.examine(patient)));
       }
     }

@@ -1,7 +1,8 @@
 package dev.fettle.doctor;
 
 import com.sun.management.OperatingSystemMXBean;
-import dev.fettle.engine.ProcessMemory;
+import dev.fettle.checkpoint.hub.HubEnvironment;
+import dev.fettle.plan.MachineMemory;
 import dev.fettle.tensor.kernel.Kernels;
 import dev.fettle.tensor.kernel.VectorSupport;
 import java.io.IOException;
@@ -28,14 +29,10 @@ final class MachineReader {
     Map<String, String> environment = System.getenv();
     Runtime runtime = Runtime.getRuntime();
     long usable = 0;
-    long free = 0;
     if (ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system) {
       usable = system.getTotalMemorySize();
-      free = system.getFreeMemorySize();
     }
     long total = kilobytes(memory, "MemTotal");
-    long available = ProcessMemory.available();
-    boolean limited = total > 0 && usable < total;
     String flags = value(cpu, "flags");
     return new Machine(
         System.getProperty("os.name") + " " + System.getProperty("os.arch"),
@@ -49,30 +46,12 @@ final class MachineReader {
         Kernels.vectorized() ? VectorSupport.LANES * Float.SIZE : 0,
         total == 0 ? usable : total,
         usable,
-        limited ? Math.min(available, free) : available,
+        MachineMemory.now().available(),
         kilobytes(memory, "SwapTotal"),
         runtime.maxMemory(),
         environment,
-        cache(environment),
+        HubEnvironment.ofProcess().cache(),
         Path.of(System.getProperty("java.io.tmpdir", "/tmp")));
-  }
-
-  /// Where huggingface_hub keeps models: `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else in
-  /// `huggingface` in the user's cache folder.
-  static Path cache(Map<String, String> environment) {
-    String own = environment.getOrDefault("HF_HUB_CACHE", "");
-    if (!own.isEmpty()) {
-      return Path.of(own);
-    }
-    String home = environment.getOrDefault("HF_HOME", "");
-    if (!home.isEmpty()) {
-      return Path.of(home, "hub");
-    }
-    String caches = environment.getOrDefault("XDG_CACHE_HOME", "");
-    Path user = Path.of(System.getProperty("user.home", "."));
-    return (caches.isEmpty() ? user.resolve(".cache") : Path.of(caches))
-        .resolve("huggingface")
-        .resolve("hub");
   }
 
   private static List<String> lines(Path file) {

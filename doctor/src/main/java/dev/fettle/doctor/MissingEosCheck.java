@@ -151,7 +151,10 @@ record MissingEosCheck() implements ModelCheck {
         "the template writes %s after an answer, which has no token that ends a text (%s): a trained model runs on"
             .formatted(
                 after.isEmpty() ? "nothing" : Shown.quote(after), named(patient, stops.all())),
-        "write {{ eos_token }} after the assistant's words in the chat template");
+        marker.isEmpty()
+            ? "write {{ eos_token }} after the assistant's words in the chat template"
+            : "take the chat template that belongs to this tokenizer, or write {{ eos_token }} after"
+                + " the assistant's words in it");
   }
 
   /// The end of a turn must be in what transformers looks at, too.

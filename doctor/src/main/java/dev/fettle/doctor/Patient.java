@@ -95,7 +95,7 @@ final class Patient implements AutoCloseable {
   /// What the tokens read.
   TokenNames names() {
     if (names == null) {
-      names = TokenNames.of(json("tokenizer.json"));
+      names = TokenNames.of(json("tokenizer.json"), tokenizer().value());
     }
     return names;
   }

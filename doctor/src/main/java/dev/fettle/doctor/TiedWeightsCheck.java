@@ -96,7 +96,7 @@ record TiedWeightsCheck() implements ModelCheck {
   private Finding different(String how) {
     return Finding.error(
         id(),
-        "tie_word_embeddings is true, but lm_head.weight has %s; loaders put the embedding in its place, so the model that was trained is not the one that runs"
+        "tie_word_embeddings is true, but lm_head.weight has %s; Fettle and transformers 5 run the head in the file, older and other loaders the embedding"
             .formatted(how),
         "set \"tie_word_embeddings\": false in config.json if the head was trained, or remove"
             + " lm_head.weight if it was not");

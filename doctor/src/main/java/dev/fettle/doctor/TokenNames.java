@@ -1,5 +1,6 @@
 package dev.fettle.doctor;
 
+import dev.fettle.text.Tokenizer;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -9,8 +10,9 @@ import tools.jackson.databind.node.ObjectNode;
 /// What tokens read, by id, as `tokenizer.json` writes them.
 ///
 /// @param texts id to text; of two texts with one id the added token
-record TokenNames(Map<Integer, String> texts) {
-  static TokenNames of(ObjectNode tokenizer) {
+/// @param decoder says what others read, such as those of a `tokenizer.model`; null if none can
+record TokenNames(Map<Integer, String> texts, @Nullable Tokenizer decoder) {
+  static TokenNames of(ObjectNode tokenizer, @Nullable Tokenizer decoder) {
     Map<Integer, String> texts = new HashMap<>();
     JsonNode vocab = tokenizer.path("model").path("vocab");
     if (vocab.isObject()) {
@@ -23,12 +25,22 @@ record TokenNames(Map<Integer, String> texts) {
     for (JsonNode added : tokenizer.path("added_tokens")) {
       texts.put(added.path("id").asInt(-1), added.path("content").asString(""));
     }
-    return new TokenNames(texts);
+    return new TokenNames(texts, decoder);
   }
 
   /// `'Hello' (15043)`.
   String named(int id) {
-    @Nullable String text = texts.get(id);
+    @Nullable String text = text(id);
     return (text == null ? "no token" : Shown.quote(text)) + " (" + id + ")";
+  }
+
+  /// What the token reads, or null if there is none of this id.
+  @Nullable String text(int id) {
+    @Nullable String text = texts.get(id);
+    if (text == null && decoder != null && id >= 0 && id < decoder.vocabSize()) {
+      String decoded = decoder.decode(new int[] {id}, false);
+      return decoded.isEmpty() ? null : decoded;
+    }
+    return text;
   }
 }

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -53,8 +54,7 @@ record TokenizerCheck() implements ModelCheck {
                   .formatted(Shown.quote(PROBE), Shown.quote(read))));
     }
     if (findings.isEmpty()) {
-      findings.add(
-          Finding.ok(id(), "%s tokens".formatted(Shown.count(patient.names().texts().size()))));
+      findings.add(Finding.ok(id(), "%s tokens".formatted(Shown.count(tokenizer.vocabSize()))));
     }
     return findings;
   }
@@ -67,14 +67,8 @@ record TokenizerCheck() implements ModelCheck {
     for (String role : List.of("bos", "eos", "pad", "unk")) {
       JsonNode named = config.path(role + "_token");
       String text = (named.isObject() ? named.path("content") : named).asString("");
-      if (!text.isEmpty() && tokenizer.idOf(text) == null) {
-        findings.add(
-            Finding.error(
-                id(),
-                "%s_token in tokenizer_config.json is %s, which is no token of tokenizer.json"
-                    .formatted(role, Shown.quote(text)),
-                "name a token that exists, or add it with tokenizer.add_special_tokens in"
-                    + " transformers and resize the model's embedding"));
+      if (!text.isEmpty() && !patient.names().texts().containsValue(text)) {
+        added(role + "_token", text, tokenizer.idOf(text), patient, findings);
       }
     }
     Integer bos = tokenizer.bosId();
@@ -87,5 +81,26 @@ record TokenizerCheck() implements ModelCheck {
                   .formatted(patient.names().named(bos), patient.names().named(configured.asInt())),
               "set \"bos_token_id\": %d in config.json and generation_config.json".formatted(bos)));
     }
+  }
+
+  /// A role whose token is not in `tokenizer.json` gets a new one.
+  private void added(
+      String role, String text, @Nullable Integer id, Patient patient, List<Finding> findings) {
+    if (patient.names().texts().isEmpty() && id != null) {
+      return; // a tokenizer without tokenizer.json
+    }
+    findings.add(
+        Finding.error(
+            id(),
+            "%s in tokenizer_config.json is %s, which is no token of tokenizer.json%s"
+                .formatted(
+                    role,
+                    Shown.quote(text),
+                    id == null
+                        ? ""
+                        : ", so it becomes a new one, %d, that the model has never seen"
+                            .formatted(id)),
+            "name a token that exists, or add it with tokenizer.add_special_tokens in transformers"
+                + " and resize the model's embedding"));
   }
 }

@@ -52,6 +52,8 @@ record TrainingPath(Tokenizer tokenizer, @Nullable ChatTemplate template) {
                 template,
                 DatasetOptions.of(UNCUT).withCompletionOnly(completionOnly))
             .get(0);
+      } catch (UserException e) {
+        throw new UserException((e.getMessage() + "").replace(file + " line 1: ", ""), e);
       } finally {
         Files.deleteIfExists(file);
         Files.delete(folder);

@@ -8,6 +8,7 @@ import dev.fettle.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -62,10 +63,9 @@ record VocabularySizeCheck() implements ModelCheck {
     int tokens = tokenizer.vocabSize();
     if (tokens > rows) {
       List<String> without =
-          patient.names().texts().keySet().stream()
-              .filter(id -> id >= rows)
-              .sorted()
-              .map(patient.names()::named)
+          IntStream.range((int) rows, tokens)
+              .filter(id -> patient.names().text(id) != null)
+              .mapToObj(patient.names()::named)
               .toList();
       findings.add(
           Finding.error(

@@ -2,6 +2,8 @@ package dev.fettle.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.fettle.text.DatasetOptions;
+import dev.fettle.text.records.DataFiles;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -12,10 +14,16 @@ record Examination(List<Finding> findings) {
     return of(model, null, null, false);
   }
 
+  static Examination ofData(Path model, Path data, DatasetOptions options) {
+    return of(new DoctorRequest(model, DataFiles.of(data), options, null, null, false));
+  }
+
+  private static Examination of(DoctorRequest request) {
+    return new Examination(Doctor.examine(request, TestMachine.sound()).findings());
+  }
+
   static Examination of(Path model, @Nullable Path adapter, @Nullable Path gguf, boolean deep) {
-    return new Examination(
-        Doctor.examine(new DoctorRequest(model, adapter, gguf, deep), TestMachine.sound())
-            .findings());
+    return of(new DoctorRequest(model, null, DatasetOptions.of(512), adapter, gguf, deep));
   }
 
   /// The worst finding of a check.

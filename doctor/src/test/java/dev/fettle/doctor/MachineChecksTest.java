@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fettle.engine.Engine;
 import dev.fettle.tensor.UserException;
+import dev.fettle.text.DatasetOptions;
 import dev.fettle.text.TokenizerLibrary;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -108,15 +109,6 @@ class MachineChecksTest {
   }
 
   @Test
-  void theCacheIsWhereTheHubsLibraryKeepsIt() {
-    assertThat(MachineReader.cache(Map.of("HF_HUB_CACHE", "/a", "HF_HOME", "/b")))
-        .isEqualTo(Path.of("/a"));
-    assertThat(MachineReader.cache(Map.of("HF_HOME", "/b"))).isEqualTo(Path.of("/b/hub"));
-    assertThat(MachineReader.cache(Map.of("XDG_CACHE_HOME", "/c")))
-        .isEqualTo(Path.of("/c/huggingface/hub"));
-  }
-
-  @Test
   void aCacheThatIsAFileCannotBeWritten() throws IOException {
     Path file = Files.writeString(root.resolve("file"), "x");
     Machine machine =
@@ -126,6 +118,27 @@ class MachineChecksTest {
           assertThat(finding.severity()).isEqualTo(Severity.ERROR);
           assertThat(finding.fix()).contains("HF_HOME");
         });
+  }
+
+  @Test
+  void whatFitsAndWhatDoesNot() throws IOException {
+    Path model = TestModel.write(root.resolve("model")).path();
+    DoctorRequest request =
+        new DoctorRequest(model, null, DatasetOptions.of(512), null, null, false);
+    try (Patient patient = new Patient(model, request)) {
+      assertThat(new MemoryPlanCheck(60 * GIB).examine(patient))
+          .singleElement()
+          .satisfies(finding -> {
+            assertThat(finding.severity()).isEqualTo(Severity.OK);
+            assertThat(finding.found()).contains("batch 8, 512 tokens");
+          });
+      assertThat(new MemoryPlanCheck(1 << 20).examine(patient))
+          .singleElement()
+          .satisfies(finding -> {
+            assertThat(finding.severity()).isEqualTo(Severity.WARNING);
+            assertThat(finding.found()).contains("1.0 MB available");
+          });
+    }
   }
 
   @Test
