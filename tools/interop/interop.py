@@ -20,6 +20,7 @@ os.dup2(2, 1)  # the tools print banners when they are imported; standard output
 
 import families
 import fettle
+import hub
 import table
 import written_by_fettle
 import written_by_tools
@@ -69,6 +70,7 @@ def main():
     made = Bench(arguments.folder, arguments.only, say)
     written_by_fettle.add_all(made)
     written_by_tools.add_all(made)
+    hub.add_all(made)
     families.add_all(made)
     say("Fettle computes")
     made.numbers.compute()

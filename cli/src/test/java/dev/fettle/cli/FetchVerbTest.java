@@ -235,6 +235,16 @@ class FetchVerbTest {
   }
 
   @Test
+  void aPlanNeedsTheConfigurationAlone() {
+    run("fetch", "acme/tiny", "config.json");
+
+    assertThat(run("plan", "acme/tiny")).isEqualTo(Cli.BAD_INPUT);
+    assertThat(err()).contains(snapshot().toString()).doesNotContain("fettle fetch");
+    assertThat(run("plan", "acme/other")).isEqualTo(Cli.BAD_INPUT);
+    assertThat(err()).contains("fetch it with: fettle fetch acme/other config.json");
+  }
+
+  @Test
   void theTokenIsInNoCrashReport() {
     assertThat(CrashReport.command(new String[] {"fetch", "a/b", "--token", TOKEN, "--json"}))
         .isEqualTo("fetch a/b --token … --json");

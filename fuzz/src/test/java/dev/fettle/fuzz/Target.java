@@ -145,7 +145,8 @@ enum Target {
       sandbox.put("adapter_config.json", data);
       sandbox.put("adapter_model.safetensors", Samples.file(Samples.HEADER, 26));
       try (AdapterFolder adapter = AdapterFolder.open(sandbox.folder())) {
-        for (String module : adapter.config().targetModules().select(Samples.MODULES, List.of(), false)) {
+        for (String module :
+            adapter.config().targetModules().select(Samples.MODULES, List.of(), false)) {
           adapter.config().rankOf(module);
         }
       }

@@ -30,6 +30,17 @@ public final class CachedModel {
   /// @param environment asked only if nothing is there
   /// @throws UserException if it is a name and the model was not fetched, or only in part
   public static Path pathOf(Path path, Supplier<HubEnvironment> environment) {
+    return pathOf(path, environment, true);
+  }
+
+  /// The same for those who read `config.json` alone: nothing else needs to have been fetched.
+  ///
+  /// @throws UserException if it is a name and nothing was fetched
+  public static Path configOf(Path path, Supplier<HubEnvironment> environment) {
+    return pathOf(path, environment, false);
+  }
+
+  private static Path pathOf(Path path, Supplier<HubEnvironment> environment, boolean weights) {
     String text = path.toString().replace('\\', '/');
     if (text.isEmpty() || Files.exists(path)) {
       return path;
@@ -40,6 +51,9 @@ public final class CachedModel {
     }
     HubEnvironment hub = environment.get();
     Optional<Path> folder = HubCache.find(hub, name.get());
+    if (folder.isPresent() && !weights && has(folder.get(), "config.json")) {
+      return folder.get();
+    }
     if (folder.isPresent()) {
       return model(folder.get(), name.get());
     }
@@ -47,8 +61,8 @@ public final class CachedModel {
       return path; // more likely a folder that is not there; the verb says so
     }
     throw new UserException(
-        "There is no folder or file '%s' here, and no such model in the cache %s; fetch it with: fettle fetch %s"
-            .formatted(text, hub.cache(), text));
+        "There is no folder or file '%s' here, and no such model in the cache %s; fetch it with: fettle fetch %s%s"
+            .formatted(text, hub.cache(), text, weights ? "" : " config.json"));
   }
 
   /// The name that a model has on the hub, `org/model`, if the path is a snapshot of the cache;
