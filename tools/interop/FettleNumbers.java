@@ -45,7 +45,7 @@ final class FettleNumbers {
   private void write(ObjectNode job) throws IOException {
     String name = job.get("name").asString();
     Path model = Path.of(job.get("model").asString());
-    try (Arena arena = Arena.ofConfined();
+    try (Arena arena = Arena.ofShared();
         UnpackedCheckpoint checkpoint = UnpackedCheckpoint.open(model)) {
       LinkedHashMap<String, HostTensor> tensors = new LinkedHashMap<>();
       weights(checkpoint, arena, tensors);

@@ -159,5 +159,9 @@ def add_gguf_adapter(bench, name, folder, exact):
         fettle.run(
             "export", "--model", trained.model, "--adapter", trained.adapter, "--format", "gguf-lora", "--output", file)
         return file
+    bench.add(
+        f"merged model float32, {name}", "Fettle", [TRANSFORMERS],
+        lambda output: fettle.run(
+            "merge", "--model", trained.model, "--adapter", trained.adapter, "--dtype", "float32", "--output", output) and None)
     reader = LLAMA_CPP_ADAPTER[float32(name)]
     bench.add_pair(f"GGUF LoRA, {name}", "Fettle", [reader], write_file, trained, exact)

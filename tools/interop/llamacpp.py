@@ -72,7 +72,8 @@ def weights(file):
     layers, heads = value(f"{architecture}.block_count"), value(f"{architecture}.attention.head_count")
     key_heads = value(f"{architecture}.attention.head_count_kv")
     names = gguf.get_tensor_name_map({name: arch for arch, name in gguf.MODEL_ARCH_NAMES.items()}[architecture], layers)
-    found_names = {name: names.get_name(name, (".weight", ".bias")) for name in hugging_face_names(layers)}
+    fused = architecture == "phi3"
+    found_names = {name: names.get_name(name, (".weight", ".bias")) for name in hugging_face_names(layers, fused)}
     originals = {theirs: name for name, theirs in found_names.items() if theirs}
     found = {}
     for tensor in reader.tensors:
@@ -100,10 +101,11 @@ def halves(weight, heads):
     return weight.reshape(heads, -1, 2, *weight.shape[1:]).transpose(1, 2).reshape(weight.shape)
 
 
-def hugging_face_names(layers):
-    inside = [f"self_attn.{p}_proj.{kind}" for p in "qkvo" for kind in ("weight", "bias")]
-    inside += [f"mlp.{p}_proj.weight" for p in ("gate", "up", "down")]
-    inside += ["self_attn.qkv_proj.weight", "mlp.gate_up_proj.weight", "self_attn.q_norm.weight", "self_attn.k_norm.weight"]
+def hugging_face_names(layers, fused):
+    attention, feed_forward = (["qkv", "o"], ["gate_up", "down"]) if fused else ("qkvo", ["gate", "up", "down"])
+    inside = [f"self_attn.{p}_proj.{kind}" for p in attention for kind in ("weight", "bias")]
+    inside += [f"mlp.{p}_proj.weight" for p in feed_forward]
+    inside += ["self_attn.q_norm.weight", "self_attn.k_norm.weight"]
     inside += [
         f"{norm}_layernorm.weight" for norm in ("input", "post_attention", "pre_feedforward", "post_feedforward")]
     blocks = [f"model.layers.{i}.{name}" for i in range(layers) for name in inside]
@@ -154,7 +156,8 @@ def quantize(file, output, file_type):
 
 
 def next_token(file, adapter, prompts):
-    """Log-probabilities, natural, of the token after each prompt, [prompts, vocabulary], with a GGUF adapter on the model;
+    """Log-probabilities, natural, of the token after each prompt, [prompts, vocabulary], with a GGUF adapter on the model,
+    NaN where it gives none;
     by llama.cpp's server, as cyllama can open adapters but not use them."""
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(file)
@@ -168,6 +171,7 @@ def next_token(file, adapter, prompts):
     rows = torch.full((len(prompts), size), float("nan"))
     for row, prompt in zip(rows, prompts):
         answer = server.handle_completions({"prompt": prompt, "max_tokens": 1, "logprobs": size, "temperature": 0.0, "cache_prompt": False})
-        for token in answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]:
+        found = answer["choices"][0]["logprobs"]  # none where the likeliest token is half a character
+        for token in found["content"][0]["top_logprobs"] if found else []:
             row[token["id"]] = token["logprob"]
     return rows

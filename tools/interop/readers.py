@@ -145,7 +145,10 @@ def read_adapter(case, ids):
 class NextTokenReader(Reader):
     def logit_difference(self, fettle, tool):
         picked = torch.stack([fettle[length - 1] for length in PROMPTS])
-        return largest(torch.log_softmax(picked.double(), -1), tool)
+        given = ~tool.isnan().any(-1)
+        if given.sum() < 2:
+            raise ValueError("the server gives no probabilities")
+        return largest(torch.log_softmax(picked.double(), -1)[given], tool[given])
 
 
 LLAMA_CPP_ADAPTER = {

@@ -229,7 +229,6 @@ class GgufFamiliesTest {
     refused(config("granite", ", 'attention_multiplier': 0.0"), "multiplier of 0");
     refused(config("smollm3", ", 'no_rope_layers': [1,1,1,1,1,1,1,1]"), "layer 3");
     refused(config("smollm3", ", 'no_rope_layers': [1,0,1,0,1,0,1,0]"), "layer 1");
-    refused(config("llama", ", 'partial_rotary_factor': 0.5"), "only 8 numbers");
     refused(
         config(
             "qwen3",
