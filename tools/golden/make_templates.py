@@ -2,7 +2,8 @@
 
     python make_templates.py        # needs only jinja2
 
-Writes `text/src/test/resources/golden/templates.json`: template, and output or error.
+Writes `text/src/test/resources/golden/templates.json`: template, and output or error. The templates are those below and
+those in `more_templates.json`.
 """
 
 import json
@@ -336,6 +337,7 @@ def render(env, template):
 def main():
     env = environment()
     templates = ["{{ " + line + " }}" for line in EXPRESSIONS.strip().split("\n")] + TEMPLATES
+    templates += json.loads(Path(__file__).with_name("more_templates.json").read_text(encoding="utf-8"))
     golden = {
         "meta": {"jinja2": jinja2.__version__},
         "variables": VARIABLES,

@@ -22,6 +22,13 @@ record Access(Budget budget) {
     return item != null ? item : missing(target, Value.of(name));
   }
 
+  /// `target | attr(name)`: a method or nothing, never an item.
+  Value attributeOnly(Value target, String name) {
+    Operators.failIfUndefined(target);
+    Value attribute = pythonAttribute(target, name);
+    return attribute != null ? attribute : missing(target, Value.of(name));
+  }
+
   /// `target[key]`: an item, else a method of that name.
   Value item(Value target, Value key) {
     Operators.failIfUndefined(target);

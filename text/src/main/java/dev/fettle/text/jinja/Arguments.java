@@ -36,6 +36,21 @@ record Arguments(List<Value> positional, SequencedMap<String, Value> named) {
     return value == null ? otherwise : Operators.index(value);
   }
 
+  /// A required integer.
+  long index(int place, String name) {
+    return Operators.index(required(place, name));
+  }
+
+  /// A required string, where Python's method takes nothing else.
+  String string(int place, String name) {
+    Value value = required(place, name);
+    Operators.failIfUndefined(value);
+    if (value instanceof Value.Str text) {
+      return text.value();
+    }
+    throw TemplateException.type("must be str, not " + PythonText.typeName(value));
+  }
+
   boolean flag(int place, String name, boolean otherwise) {
     Value value = get(place, name);
     return value == null ? otherwise : Operators.truth(value);

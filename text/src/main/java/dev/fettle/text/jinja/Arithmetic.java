@@ -99,7 +99,7 @@ record Arithmetic(Budget budget) {
         case FLOOR_DIVIDE ->
             Value.of(Math.floorDiv(a, nonZero(b, "integer division or modulo by zero")));
         case MODULO -> Value.of(Math.floorMod(a, nonZero(b, "integer modulo by zero")));
-        case POWER -> b < 0 ? new Value.Real(Math.pow(a, b)) : Value.of(power(a, b));
+        case POWER -> b < 0 ? new Value.Real(inversePower(a, b)) : Value.of(power(a, b));
       };
     } catch (ArithmeticException e) {
       throw new TemplateException(Kind.OVERFLOW, "an integer exceeds 64 bits");
@@ -114,6 +114,11 @@ record Arithmetic(Budget budget) {
     return base == -1 && exponent % 2 == 0 ? 1 : result;
   }
 
+  private static double inversePower(double base, double exponent) {
+    nonZero(base, "0.0 cannot be raised to a negative power");
+    return Math.pow(base, exponent);
+  }
+
   private static double real(Operator operator, double a, double b) {
     return switch (operator) {
       case ADD -> a + b;
@@ -122,7 +127,7 @@ record Arithmetic(Budget budget) {
       case DIVIDE -> a / nonZero(b, "float division by zero");
       case FLOOR_DIVIDE -> Math.floor(a / nonZero(b, "float floor division by zero"));
       case MODULO -> a - b * Math.floor(a / nonZero(b, "float modulo"));
-      case POWER -> Math.pow(a, b);
+      case POWER -> b < 0 ? inversePower(a, b) : Math.pow(a, b);
     };
   }
 

@@ -8,13 +8,18 @@ final class Budget {
   private static final long MAX_STEPS = 20_000_000;
 
   /// Longest string, and longest output, in UTF-16 units.
-  private static final long MAX_TEXT = 8_000_000;
+  static final long MAX_TEXT = 8_000_000;
 
   /// Nested expressions, statements and macro calls; well within a thread's stack.
   private static final int MAX_DEPTH = 500;
 
   /// Characters that cost as much as one step.
   private static final long TEXT_PER_STEP = 16;
+
+  static final long COMPARISONS_PER_STEP = 64;
+
+  /// Steps that writing one number or string of a list costs.
+  static final long PRINT_COST = 4;
 
   private long steps;
   private int depth;
@@ -44,6 +49,25 @@ final class Budget {
     spend(length * count / TEXT_PER_STEP);
   }
 
+  /// Asks before a value is written as text.
+  void allowPrint(Value value) {
+    if (!(value instanceof Value.Str)) {
+      spend(PRINT_COST * Extent.of(value).weight());
+    }
+  }
+
+  /// Asks before `part` is looked for in a text, which may compare every character of it at every
+  /// place.
+  void allowSearch(String text, String part) {
+    spend((long) text.length() * Math.max(1, part.length()) / COMPARISONS_PER_STEP);
+  }
+
+  /// Asks before the items of a value are put in order, each compared with several others.
+  void allowSort(Value value) {
+    long weight = Extent.of(value).weight();
+    spend(weight * (Long.SIZE - Long.numberOfLeadingZeros(weight)));
+  }
+
   /// @throws TemplateException if a text of this length is too long
   void limitText(long length) {
     if (length > MAX_TEXT) {
@@ -57,6 +81,8 @@ final class Budget {
       allowText(text.value().length(), 1);
     } else if (value instanceof Value.Seq seq) {
       spend(seq.items().size());
+    } else if (value instanceof Value.Dict dict) {
+      spend(dict.entries().size());
     }
     return value;
   }

@@ -118,7 +118,7 @@ final class Evaluator {
     if (filter == null) {
       throw new TemplateException(Kind.ASSERTION, "No filter named '" + name + "'.");
     }
-    budget.spend(value instanceof Value.Str ? Extent.of(value).weight() : 1);
+    budget.spend(Filters.cost(name, value));
     return budget.charge(filter.apply(value, arguments, this));
   }
 
@@ -194,7 +194,11 @@ final class Evaluator {
   }
 
   private Value concat(Expression.Concat concat, Scope scope) {
-    List<String> texts = all(concat.items(), scope).stream().map(PythonText::str).toList();
+    List<String> texts = new ArrayList<>();
+    for (Value item : all(concat.items(), scope)) {
+      budget.allowPrint(item);
+      texts.add(PythonText.str(item));
+    }
     return Value.of(StringMethods.joined("", texts, budget));
   }
 

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 final class ExpressionLexer {
   private static final Pattern FLOAT =
       Pattern.compile("[0-9][0-9_]*(?:(?:\\.[0-9][0-9_]*)?[eE][+-]?[0-9][0-9_]*|\\.[0-9][0-9_]*)");
-  private static final Pattern INTEGER = Pattern.compile("0[xX][0-9a-fA-F_]+|[0-9][0-9_]*");
+  private static final Pattern INTEGER =
+      Pattern.compile("0[bB][01_]+|0[oO][0-7_]+|0[xX][0-9a-fA-F_]+|[0-9][0-9_]*");
   private static final Pattern NAME =
       Pattern.compile("[\\p{L}\\p{Nl}_][\\p{L}\\p{Nl}\\p{Mn}\\p{Mc}\\p{Nd}\\p{Pc}]*");
   private static final Pattern OPERATOR =

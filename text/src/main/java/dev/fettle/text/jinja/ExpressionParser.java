@@ -194,7 +194,7 @@ final class ExpressionParser {
     return switch (token.kind()) {
       case NAME -> name(tokens.next().text());
       case STRING -> string();
-      case INTEGER -> new Expression.Literal(integer(tokens.next()));
+      case INTEGER -> new Expression.Literal(Literals.integer(tokens.next()));
       case FLOAT ->
           new Expression.Literal(
               new Value.Real(Double.parseDouble(tokens.next().text().replace("_", ""))));
@@ -219,14 +219,6 @@ final class ExpressionParser {
       text.append(tokens.next().text());
     }
     return new Expression.Literal(Value.of(text.toString()));
-  }
-
-  private static Value integer(Token token) {
-    try {
-      return Value.of(Long.decode(token.text().replace("_", "").replaceFirst("^0+(?=[0-9])", "")));
-    } catch (NumberFormatException e) {
-      throw TemplateException.syntax("integer " + token.text() + " is out of range", token.line());
-    }
   }
 
   private Expression bracketed(Token token) {
@@ -293,7 +285,7 @@ final class ExpressionParser {
 
   private Expression dotted(Expression target) {
     if (tokens.peek().kind() == Kind.INTEGER) {
-      return new Expression.Item(target, new Expression.Literal(integer(tokens.next())));
+      return new Expression.Item(target, new Expression.Literal(Literals.integer(tokens.next())));
     }
     return new Expression.Attribute(target, tokens.expectAnyName());
   }

@@ -1,19 +1,61 @@
 package dev.fettle.text.jinja;
 
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// The filters behind `|` that give one value; those that go over sequences are in
 /// [SequenceFilters].
 final class Filters {
   private static final int MAX_INDENT = 1000;
+  private static final Pattern REAL =
+      Pattern.compile("[+-]?([0-9](_?[0-9])*+\\.?([0-9](_?[0-9])*+)?|\\.[0-9]+)(e[+-]?[0-9]+)?");
+  private static final Pattern WORD = Pattern.compile("\\w+", Pattern.UNICODE_CHARACTER_CLASS);
 
   private Filters() {}
 
   interface Filter {
     Value apply(Value value, Arguments arguments, Evaluator evaluator);
+  }
+
+  /// Those that look at every letter on its own, in steps of a few letters.
+  private static final Set<String> BY_LETTER =
+      Set.of("title", "indent", "wordcount", "wordwrap", "center", "truncate", "striptags");
+
+  /// Those that write whatever they are given as text first.
+  private static final Set<String> OF_TEXT =
+      Set.of(
+          "string",
+          "safe",
+          "escape",
+          "e",
+          "trim",
+          "upper",
+          "lower",
+          "capitalize",
+          "title",
+          "replace",
+          "indent",
+          "format",
+          "wordcount",
+          "wordwrap",
+          "center",
+          "truncate",
+          "striptags",
+          "forceescape",
+          "urlencode",
+          "pprint",
+          "join",
+          "xmlattr");
+
+  /// Steps that the filter takes before it gives anything.
+  static long cost(String name, Value value) {
+    if (value instanceof Value.Str) {
+      return Extent.of(value).weight() * (BY_LETTER.contains(name) ? 8 : 1);
+    }
+    return OF_TEXT.contains(name) ? Budget.PRINT_COST * Extent.of(value).weight() : 1;
   }
 
   /// The filter of this name, or null.
@@ -32,19 +74,18 @@ final class Filters {
       case "replace" -> Filters::replace;
       case "indent" -> Filters::indent;
       case "format" -> (v, a, _) -> format(v, a);
-      case "wordcount" ->
-          (v, _, e) -> Value.of(Operators.iterate(method(v, "split", none(), e)).size());
+      case "wordcount" -> (v, _, _) -> Value.of(WORD.matcher(PythonText.str(v)).results().count());
       case "length", "count" -> (v, _, _) -> length(v);
       case "int" -> (v, a, _) -> integer(v, a);
       case "float" -> (v, a, _) -> real(v, a.get(0, "default", new Value.Real(0)));
       case "abs" -> (v, _, _) -> absolute(v);
       case "round" -> (v, a, _) -> Rounding.round(v, a);
-      default -> SequenceFilters.find(name);
+      case "attr" -> (v, a, e) -> e.access().attributeOnly(v, a.text(0, "name"));
+      default -> {
+        Filter filter = TextFilters.find(name);
+        yield filter == null ? SequenceFilters.find(name) : filter;
+      }
     };
-  }
-
-  private static Arguments none() {
-    return new Arguments(List.of(), new LinkedHashMap<>());
   }
 
   private static Value.Str soft(Value value) {
@@ -103,7 +144,7 @@ final class Filters {
             : " ".repeat(Math.clamp(Operators.index(width), 0, MAX_INDENT));
     boolean first = arguments.flag(1, "first", false);
     boolean blank = arguments.flag(2, "blank", false);
-    List<String> lines = StringMethods.lines(PythonText.str(value) + "\n");
+    List<String> lines = StringMethods.lines(PythonText.str(value) + "\n", false);
     evaluator.budget().allowText(indent.length() + 1L, lines.size());
     StringBuilder out = new StringBuilder();
     for (int i = 0; i < lines.size(); i++) {
@@ -114,6 +155,11 @@ final class Filters {
   }
 
   private static Value format(Value value, Arguments arguments) {
+    if (!arguments.named().isEmpty() && !arguments.positional().isEmpty()) {
+      throw new TemplateException(
+          TemplateException.Kind.FILTER_ARGUMENT,
+          "can't handle positional and keyword arguments at the same time");
+    }
     Value values =
         arguments.named().isEmpty()
             ? new Value.Seq(arguments.positional(), Value.SeqKind.TUPLE)
@@ -141,8 +187,9 @@ final class Filters {
         return otherwise;
       }
     }
-    if (value instanceof Value.Str text && text.value().strip().matches("[+-]?[0-9]{1,18}")) {
-      return Value.of(Long.parseLong(text.value().strip()));
+    if (value instanceof Value.Str text
+        && text.value().strip().matches("[+-]?[0-9](_?[0-9]){0,17}")) {
+      return Value.of(Long.parseLong(text.value().strip().replace("_", "")));
     }
     Value number = real(value, Value.None.NONE);
     return number instanceof Value.Real real && Double.isFinite(real.value())
@@ -165,8 +212,8 @@ final class Filters {
       case "nan" -> new Value.Real(Double.NaN);
       case "inf", "+inf", "infinity" -> new Value.Real(Double.POSITIVE_INFINITY);
       case "-inf", "-infinity" -> new Value.Real(Double.NEGATIVE_INFINITY);
-      case String digits when digits.matches("[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)(e[+-]?[0-9]+)?") ->
-          new Value.Real(Double.parseDouble(digits));
+      case String digits when REAL.matcher(digits).matches() ->
+          new Value.Real(Double.parseDouble(digits.replace("_", "")));
       case String _ -> otherwise;
     };
   }

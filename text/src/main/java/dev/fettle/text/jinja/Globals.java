@@ -18,6 +18,8 @@ final class Globals {
     define(scope, "range", Globals::range);
     define(scope, "dict", Globals::dict);
     define(scope, "namespace", Globals::namespace);
+    define(scope, "cycler", Counters::cycler);
+    define(scope, "joiner", Counters::joiner);
     define(scope, "raise_exception", Globals::raise);
     define(
         scope,

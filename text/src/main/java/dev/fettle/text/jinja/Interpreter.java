@@ -5,11 +5,9 @@ import dev.fettle.text.jinja.Statement.Parameter;
 import dev.fettle.text.jinja.Statement.Target;
 import dev.fettle.text.jinja.TemplateException.Kind;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Does what statements say.
@@ -65,10 +63,7 @@ final class Interpreter {
       case Statement.FilterBlock block ->
           done(() -> print(captured(block.body(), block.filters(), scope)));
       case Statement.With with -> with(with, scope);
-      case Statement.Macro macro ->
-          done(() ->
-              scope.set(
-                  macro.name(), macro(macro.name(), macro.parameters(), macro.body(), scope)));
+      case Statement.Macro macro -> done(() -> scope.set(macro.name(), macro(macro, scope)));
       case Statement.CallBlock block -> done(() -> callBlock(block, scope));
       case Statement.Generation generation -> done(() -> generation(generation, scope));
     };
@@ -80,6 +75,7 @@ final class Interpreter {
   }
 
   private void print(Value value) {
+    budget.allowPrint(value);
     output.write(PythonText.str(value));
   }
 
@@ -94,25 +90,27 @@ final class Interpreter {
 
   private void loop(Statement.For loop, Scope scope, Value over, int depth) {
     List<Value> items = accepted(loop, scope, Operators.iterate(over));
-    if (items.isEmpty()) {
-      execute(loop.otherwise(), new Scope(scope));
-      return;
-    }
     Value.Function.Body recurse =
         loop.recursive()
             ? arguments ->
                 captured(() -> loop(loop, scope, arguments.required(0, "iterable"), depth + 1))
             : null;
     LoopContext context = new LoopContext(items, depth, recurse);
+    boolean wholeRound = false; // jinja2 does the else part when no round came to its end
     for (Value item : items) {
       budget.spend(1);
       context.advance();
       Scope inner = new Scope(scope);
       inner.set("loop", context);
       assign(loop.target(), item, inner);
-      if (execute(loop.body(), inner) == Flow.BREAK) {
-        return;
+      Flow flow = execute(loop.body(), inner);
+      wholeRound |= flow == Flow.NEXT;
+      if (flow == Flow.BREAK) {
+        break;
       }
+    }
+    if (!wholeRound) {
+      execute(loop.otherwise(), new Scope(scope));
     }
   }
 
@@ -194,34 +192,45 @@ final class Interpreter {
     return budget.charge(Value.of(inside.text()));
   }
 
-  private Value macro(
-      String name, List<Parameter> parameters, List<Statement> body, Scope definition) {
+  private Value macro(Statement.Macro macro, Scope definition) {
     return new Value.Function(
-        name,
+        macro.name(),
         arguments -> {
           Scope scope = new Scope(definition);
-          bind(name, parameters, arguments, scope);
-          return captured(() -> execute(body, scope));
+          bind(macro, arguments, scope);
+          return captured(() -> execute(macro.body(), scope));
         });
   }
 
-  private void bind(String macro, List<Parameter> parameters, Arguments arguments, Scope scope) {
-    if (arguments.positional().size() > parameters.size()) {
-      throw TemplateException.type(
-          "macro '%s' takes not more than %d argument(s)".formatted(macro, parameters.size()));
-    }
-    Set<String> unknown = new HashSet<>(arguments.named().keySet());
+  private void bind(Statement.Macro macro, Arguments arguments, Scope scope) {
+    List<Parameter> parameters = macro.parameters();
+    List<Value> given = arguments.positional();
+    SequencedMap<String, Value> unknown = new LinkedHashMap<>(arguments.named());
     for (int i = 0; i < parameters.size(); i++) {
       Parameter parameter = parameters.get(i);
-      unknown.remove(parameter.name());
-      scope.set(parameter.name(), argument(arguments.get(i, parameter.name()), parameter, scope));
+      @Nullable Value value = i < given.size() ? given.get(i) : unknown.remove(parameter.name());
+      scope.set(parameter.name(), argument(value, parameter, scope));
     }
-    if (unknown.remove("caller")) {
-      scope.set("caller", arguments.required(parameters.size(), "caller"));
+    @Nullable Value caller = unknown.remove("caller");
+    if (caller != null) {
+      scope.set("caller", caller);
     }
-    if (!unknown.isEmpty()) {
+    if (!unknown.isEmpty() && !macro.takesNamed()) {
       throw TemplateException.type(
-          "macro '%s' takes no keyword argument '%s'".formatted(macro, unknown.iterator().next()));
+          "macro '%s' takes no keyword argument '%s'"
+              .formatted(macro.name(), unknown.firstEntry().getKey()));
+    }
+    if (given.size() > parameters.size() && !macro.takesMore()) {
+      throw TemplateException.type(
+          "macro '%s' takes not more than %d argument(s)"
+              .formatted(macro.name(), parameters.size()));
+    }
+    if (macro.takesNamed()) {
+      scope.set("kwargs", Value.dict(unknown));
+    }
+    if (macro.takesMore()) {
+      int more = Math.min(given.size(), parameters.size());
+      scope.set("varargs", new Value.Seq(given.subList(more, given.size()), Value.SeqKind.TUPLE));
     }
   }
 
@@ -237,7 +246,9 @@ final class Interpreter {
   private void callBlock(Statement.CallBlock block, Scope scope) {
     Arguments given = evaluator.arguments(block.call().arguments(), scope);
     SequencedMap<String, Value> named = new LinkedHashMap<>(given.named());
-    named.put("caller", macro("caller", block.parameters(), block.body(), scope));
+    Statement.Macro body =
+        new Statement.Macro("caller", block.parameters(), block.body(), false, false);
+    named.put("caller", macro(body, scope));
     Value target = evaluator.evaluate(block.call().target(), scope);
     print(evaluator.call(target, new Arguments(given.positional(), named)));
   }

@@ -46,8 +46,16 @@ final class Operators {
       case IN, NOT_IN ->
           right instanceof Value.Seq seq
               ? seq.items().size() * smaller
-              : right instanceof Value.Str ? Extent.of(right).weight() : 1;
+              : right instanceof Value.Str text ? searchCost(left, text) : 1;
     };
+  }
+
+  private static long searchCost(Value part, Value.Str text) {
+    long comparisons =
+        part instanceof Value.Str wanted
+            ? (long) text.value().length() * Math.max(1, wanted.value().length())
+            : 0;
+    return Extent.of(text).weight() + comparisons / Budget.COMPARISONS_PER_STEP;
   }
 
   static boolean equal(Value left, Value right) {

@@ -25,10 +25,18 @@ final class PythonText {
           dict.entries().entrySet().stream()
               .map(e -> element(e.getKey()) + ": " + element(e.getValue()))
               .collect(Collectors.joining(", ", "{", "}"));
-      case Value.Namespace _ -> "<Namespace>";
+      case Value.Namespace namespace ->
+          namespace.attributes().entrySet().stream()
+              .map(e -> quoted(e.getKey()) + ": " + attribute(e.getValue()))
+              .collect(Collectors.joining(", ", "<Namespace {", "}>"));
       case Value.Function function -> "<function " + function.name() + ">";
       case LoopContext loop -> "<LoopContext " + loop.index() + "/" + loop.length() + ">";
     };
+  }
+
+  /// A namespace can hold itself.
+  private static String attribute(Value value) {
+    return value instanceof Value.Namespace ? "<Namespace>" : element(value);
   }
 
   private static String element(Value value) {
@@ -75,6 +83,9 @@ final class PythonText {
     if (Double.isInfinite(value)) {
       return value > 0 ? "inf" : "-inf";
     }
+    if (Math.abs(value) == Double.MIN_VALUE) {
+      return value < 0 ? "-5e-324" : "5e-324"; // Java insists on two digits
+    }
     if (value == 0) {
       return 1 / value < 0 ? "-0.0" : "0.0";
     }
@@ -109,10 +120,7 @@ final class PythonText {
               } else if (printable(c)) {
                 out.appendCodePoint(c);
               } else {
-                out.append(
-                    c < 256
-                        ? "\\x%02x".formatted(c)
-                        : c < 65536 ? "\\u%04x".formatted(c) : "\\U%08x".formatted(c));
+                out.append(escaped(c));
               }
             }
           }
@@ -120,7 +128,27 @@ final class PythonText {
     return out.append(quote).toString();
   }
 
-  private static boolean printable(int c) {
+  /// `ascii()`: everything beyond ASCII as an escape.
+  static String ascii(String text) {
+    StringBuilder out = new StringBuilder();
+    text.codePoints()
+        .forEach(c -> {
+          if (c < 128) {
+            out.append((char) c);
+          } else {
+            out.append(escaped(c));
+          }
+        });
+    return out.toString();
+  }
+
+  private static String escaped(int c) {
+    return c < 256
+        ? "\\x%02x".formatted(c)
+        : c < 65536 ? "\\u%04x".formatted(c) : "\\U%08x".formatted(c);
+  }
+
+  static boolean printable(int c) {
     return switch (Character.getType(c)) {
       case Character.CONTROL,
           Character.FORMAT,

@@ -26,13 +26,19 @@ final class Rounding {
           default ->
               throw TemplateException.value("method must be common, ceil or floor, not " + method);
         };
-    if (mode == RoundingMode.HALF_EVEN && !(value instanceof Value.Real) && precision >= 0) {
-      return Value.of(Operators.integer(value));
+    if (mode == RoundingMode.HALF_EVEN && !(value instanceof Value.Real)) {
+      long whole = Operators.integer(value);
+      boolean unchanged = precision >= 0 || precision < -MAX_PRECISION;
+      return Value.of(
+          unchanged
+              ? precision >= 0 ? whole : 0
+              : new BigDecimal(whole).setScale((int) precision, mode).longValue());
     }
     double number = Operators.real(value);
     if (!Double.isFinite(number) || Math.abs(precision) > MAX_PRECISION) {
       return new Value.Real(number);
     }
-    return new Value.Real(new BigDecimal(number).setScale((int) precision, mode).doubleValue());
+    double rounded = new BigDecimal(number).setScale((int) precision, mode).doubleValue();
+    return new Value.Real(Math.copySign(rounded, number));
   }
 }

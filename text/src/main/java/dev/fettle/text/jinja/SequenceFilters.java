@@ -37,7 +37,7 @@ final class SequenceFilters {
       case "sum" -> SequenceFilters::sum;
       case "min" -> (v, a, e) -> extreme(v, a, e, -1);
       case "max" -> (v, a, e) -> extreme(v, a, e, 1);
-      default -> null;
+      default -> GroupFilters.find(name);
     };
   }
 
@@ -69,7 +69,7 @@ final class SequenceFilters {
   }
 
   private static Value dictSort(Value value, Arguments arguments, Evaluator evaluator) {
-    evaluator.budget().spend(Extent.of(value).weight());
+    evaluator.budget().allowSort(value);
     if (!(value instanceof Value.Dict dict)) {
       Operators.failIfUndefined(value);
       throw TemplateException.type("dictsort needs a mapping, not " + PythonText.typeName(value));
@@ -127,7 +127,7 @@ final class SequenceFilters {
   }
 
   private static Value sort(Value value, Arguments arguments, Evaluator evaluator) {
-    evaluator.budget().spend(Extent.of(value).weight());
+    evaluator.budget().allowSort(value);
     boolean caseSensitive = arguments.flag(1, "case_sensitive", false);
     Value paths = arguments.get(2, "attribute");
     Comparator<Value> order = comparing(attribute(null, evaluator), caseSensitive);
@@ -180,20 +180,20 @@ final class SequenceFilters {
     return best == null ? Value.Undefined.of("No aggregated item, sequence was empty.") : best;
   }
 
-  private static Comparator<Value> comparing(UnaryOperator<Value> key, boolean caseSensitive) {
+  static Comparator<Value> comparing(UnaryOperator<Value> key, boolean caseSensitive) {
     return (a, b) ->
         Operators.order(
             "<", folded(key.apply(a), caseSensitive), folded(key.apply(b), caseSensitive));
   }
 
-  private static Value folded(Value value, boolean caseSensitive) {
+  static Value folded(Value value, boolean caseSensitive) {
     return !caseSensitive && value instanceof Value.Str text
         ? Value.of(text.value().toLowerCase(Locale.ROOT))
         : value;
   }
 
   /// Follows `a.b.0`; the item itself if there is no path.
-  private static UnaryOperator<Value> attribute(@Nullable Value path, Evaluator evaluator) {
+  static UnaryOperator<Value> attribute(@Nullable Value path, Evaluator evaluator) {
     if (path == null || path instanceof Value.None) {
       return UnaryOperator.identity();
     }

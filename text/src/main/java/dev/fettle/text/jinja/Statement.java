@@ -42,7 +42,14 @@ sealed interface Statement {
 
   record With(List<Set> assignments, List<Statement> body) implements Statement {}
 
-  record Macro(String name, List<Parameter> parameters, List<Statement> body)
+  /// @param takesMore whether it looks at `varargs`, further arguments by place
+  /// @param takesNamed whether it looks at `kwargs`, further arguments by name
+  record Macro(
+      String name,
+      List<Parameter> parameters,
+      List<Statement> body,
+      boolean takesMore,
+      boolean takesNamed)
       implements Statement {}
 
   record Parameter(String name, @Nullable Expression defaultValue) {}

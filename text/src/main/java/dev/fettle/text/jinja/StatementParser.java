@@ -10,7 +10,14 @@ import java.util.Set;
 
 /// Tags and the text between them.
 final class StatementParser {
+  private static final Set<String> CONSTANTS =
+      Set.of("true", "false", "none", "True", "False", "None");
+
   private final TokenStream tokens;
+
+  /// Loops around the place being read, as far as `break` reaches.
+  private int loops;
+
   private final ExpressionParser expressions;
 
   private StatementParser(TokenStream tokens) {
@@ -74,18 +81,46 @@ final class StatementParser {
     return switch (name.text()) {
       case "if" -> choice();
       case "for" -> loop();
-      case "break" -> new Statement.Break();
-      case "continue" -> new Statement.Continue();
+      case "break" -> inLoop(new Statement.Break(), name);
+      case "continue" -> inLoop(new Statement.Continue(), name);
       case "set" -> set();
       case "filter" -> new Statement.FilterBlock(filters(true), bodyUntil("endfilter"));
       case "with" -> with();
       case "macro" -> macro();
       case "call" -> call();
-      case "generation" -> new Statement.Generation(bodyUntil("endgeneration"));
+      case "generation" -> new Statement.Generation(outsideLoops("endgeneration"));
+      case "block" -> block();
       default ->
           throw TemplateException.syntax(
               "Encountered unknown tag '" + name.text() + "'.", name.line());
     };
+  }
+
+  /// What is rendered by a function of its own in Python cannot end the loop around it.
+  private List<Statement> outsideLoops(String end) {
+    int around = loops;
+    loops = 0;
+    List<Statement> body = bodyUntil(end);
+    loops = around;
+    return body;
+  }
+
+  private Statement inLoop(Statement statement, Token tag) {
+    if (loops == 0) {
+      throw TemplateException.syntax("'" + tag.text() + "' outside loop", tag.line());
+    }
+    return statement;
+  }
+
+  /// A named part, which only templates that extend this one could replace.
+  private Statement block() {
+    tokens.expectAnyName();
+    tokens.skipName("scoped");
+    Statement.With part = new Statement.With(List.of(), outsideLoops("endblock"));
+    if (tokens.peek().kind() == Kind.NAME) {
+      tokens.next();
+    }
+    return part;
   }
 
   private Statement choice() {
@@ -103,12 +138,20 @@ final class StatementParser {
   }
 
   private Statement loop() {
+    Token first = tokens.peek();
     Target target = target();
+    if (first.isName("loop")) {
+      throw new TemplateException(
+          TemplateException.Kind.ASSERTION,
+          "Can't assign to special loop variable in for-loop target");
+    }
     tokens.expectName("in");
     Expression items = expressions.withoutConditional();
     Expression condition = tokens.skipName("if") ? expressions.expression() : null;
     boolean recursive = tokens.skipName("recursive");
+    loops++;
     List<Statement> body = bodyBefore(Set.of("else", "endfor"));
+    loops--;
     List<Statement> otherwise = List.of();
     if (tokens.skipName("else")) {
       otherwise = bodyBefore(Set.of("endfor"));
@@ -135,7 +178,11 @@ final class StatementParser {
       tokens.expectOperator(")");
       return inner;
     }
+    int line = tokens.peek().line();
     String name = tokens.expectAnyName();
+    if (CONSTANTS.contains(name)) {
+      throw TemplateException.syntax("can't assign to 'const'", line);
+    }
     return tokens.skipOperator(".")
         ? new Target.NamespaceAttribute(name, tokens.expectAnyName())
         : new Target.Name(name);
@@ -175,13 +222,21 @@ final class StatementParser {
 
   private Statement macro() {
     String name = tokens.expectAnyName();
-    return new Statement.Macro(name, parameters(), bodyUntil("endmacro"));
+    List<Parameter> parameters = parameters();
+    int start = tokens.position();
+    List<Statement> body = outsideLoops("endmacro");
+    return new Statement.Macro(
+        name,
+        parameters,
+        body,
+        tokens.mentions("varargs", start),
+        tokens.mentions("kwargs", start));
   }
 
   private Statement call() {
     List<Parameter> parameters = tokens.atOperator("(") ? parameters() : List.of();
     if (expressions.expression() instanceof Expression.Call call) {
-      return new Statement.CallBlock(parameters, call, bodyUntil("endcall"));
+      return new Statement.CallBlock(parameters, call, outsideLoops("endcall"));
     }
     throw tokens.unexpected("a call");
   }
@@ -196,9 +251,16 @@ final class StatementParser {
           break;
         }
       }
-      String name = tokens.expectAnyName();
-      parameters.add(
-          new Parameter(name, tokens.skipOperator("=") ? expressions.expression() : null));
+      Token name = tokens.expect(Kind.NAME);
+      Parameter parameter =
+          new Parameter(name.text(), tokens.skipOperator("=") ? expressions.expression() : null);
+      if (parameter.defaultValue() == null
+          && !parameters.isEmpty()
+          && parameters.getLast().defaultValue() != null) {
+        throw TemplateException.syntax(
+            "non-default argument follows default argument", name.line());
+      }
+      parameters.add(parameter);
     }
     return parameters;
   }

@@ -5,10 +5,17 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// Python's `str` methods.
 record StringMethods(Value.Str self, Budget budget) {
+  private static final String CJK_NUMBERS =
+      "\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341\u767e\u5343\u4e07";
+
+  private static final Pattern LINE_END =
+      Pattern.compile("\r\n|[\n\r\u000B\f\u001C-\u001E\u0085\u2028\u2029]");
 
   /// The method of this name bound to `self`, or null.
   static @Nullable Value find(Value.Str self, String name, Budget budget) {
@@ -28,17 +35,30 @@ record StringMethods(Value.Str self, Budget budget) {
       case "lower" -> _ -> like(text.toLowerCase(Locale.ROOT));
       case "capitalize" -> _ -> like(capitalize(text));
       case "title" -> _ -> like(title(text));
-      case "startswith" -> a -> Value.of(anyAffix(a, text::startsWith));
-      case "endswith" -> a -> Value.of(anyAffix(a, text::endsWith));
+      case "startswith" ->
+          a -> {
+            TextPart part = TextPart.of(text, a, budget);
+            return Value.of(anyAffix(a, part::startsWith));
+          };
+      case "endswith" ->
+          a -> {
+            TextPart part = TextPart.of(text, a, budget);
+            return Value.of(anyAffix(a, part::endsWith));
+          };
       case "split" -> this::split;
       case "rsplit" -> this::rsplit;
-      case "splitlines" -> _ -> Value.list(strings(lines(text)));
-      case "partition" -> this::partition;
+      case "splitlines" -> a -> Value.list(strings(lines(text, a.flag(0, "keepends", false))));
+      case "partition" -> a -> partition(a, false);
+      case "rpartition" -> a -> partition(a, true);
       case "replace" ->
           a ->
               like(
                   replace(
-                      text, a.text(0, "old"), a.text(1, "new"), a.integer(2, "count", -1), budget));
+                      text,
+                      a.string(0, "old"),
+                      a.string(1, "new"),
+                      a.integer(2, "count", -1),
+                      budget));
       case "removeprefix" ->
           a ->
               like(
@@ -51,18 +71,36 @@ record StringMethods(Value.Str self, Budget budget) {
                   text.endsWith(a.text(0, "suffix"))
                       ? text.substring(0, text.length() - a.text(0, "suffix").length())
                       : text);
-      case "find" -> a -> Value.of(codePoints(text.indexOf(a.text(0, "sub"))));
-      case "rfind" -> a -> Value.of(codePoints(text.lastIndexOf(a.text(0, "sub"))));
-      case "index" -> this::index;
-      case "count" -> a -> Value.of(count(text, a.text(0, "sub")));
+      case "find" -> a -> Value.of(TextPart.of(text, a, budget).find(a.string(0, "sub")));
+      case "rfind" -> a -> Value.of(TextPart.of(text, a, budget).findLast(a.string(0, "sub")));
+      case "index" -> a -> found(TextPart.of(text, a, budget).find(a.string(0, "sub")));
+      case "rindex" -> a -> found(TextPart.of(text, a, budget).findLast(a.string(0, "sub")));
+      case "count" -> a -> Value.of(count(TextPart.of(text, a, budget).text(), a.string(0, "sub")));
       case "join" -> a -> like(join(text, Operators.iterate(a.required(0, "iterable")), budget));
-      case "isdigit", "isnumeric", "isdecimal" -> _ -> Value.of(all(text, Character::isDigit));
+      case "isdecimal" -> _ -> Value.of(all(text, Character::isDigit));
+      case "isdigit" -> _ -> Value.of(all(text, StringMethods::isDigit));
+      case "isnumeric" -> _ -> Value.of(all(text, StringMethods::isNumeric));
       case "isalpha" -> _ -> Value.of(all(text, Character::isLetter));
-      case "isalnum" -> _ -> Value.of(all(text, Character::isLetterOrDigit));
+      case "isalnum" -> _ -> Value.of(all(text, c -> Character.isLetter(c) || isNumeric(c)));
       case "isspace" -> _ -> Value.of(all(text, PythonText::isSpace));
       case "isupper" -> _ -> Value.of(isUpper(text));
       case "islower" -> _ -> Value.of(isLower(text));
-      default -> null;
+      default -> new StringShapes(self, budget).body(name);
+    };
+  }
+
+  /// Superscripts are digits to Python.
+  private static boolean isDigit(int c) {
+    return Character.isDigit(c)
+        || Character.getType(c) == Character.OTHER_NUMBER
+            && Character.getNumericValue(c) >= 0
+            && Character.getNumericValue(c) < 10;
+  }
+
+  private static boolean isNumeric(int c) {
+    return switch (Character.getType(c)) {
+      case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER -> true;
+      default -> CJK_NUMBERS.indexOf(c) >= 0;
     };
   }
 
@@ -96,6 +134,7 @@ record StringMethods(Value.Str self, Budget budget) {
     }
     String text = self.value();
     String between = nonEmpty(separator);
+    budget.allowSearch(text, between);
     List<String> parts = new ArrayList<>();
     int start = 0;
     for (int at = text.indexOf(between);
@@ -111,45 +150,46 @@ record StringMethods(Value.Str self, Budget budget) {
   private Value rsplit(Arguments arguments) {
     Value separator = arguments.get(0, "sep", Value.None.NONE);
     long limit = arguments.integer(1, "maxsplit", -1);
-    if (separator instanceof Value.None || limit < 0) {
+    if (limit < 0) {
       return split(arguments);
+    }
+    if (separator instanceof Value.None) {
+      return Value.list(strings(lastWords(self.value(), limit)));
     }
     String text = self.value();
     String between = nonEmpty(separator);
+    budget.allowSearch(text, between);
     List<String> parts = new ArrayList<>();
     int end = text.length();
     for (int at = text.lastIndexOf(between);
         at >= 0 && parts.size() < limit;
         at = text.lastIndexOf(between, end - between.length())) {
-      parts.addFirst(text.substring(at + between.length(), end));
+      parts.add(text.substring(at + between.length(), end));
       end = at;
     }
-    parts.addFirst(text.substring(0, end));
-    return Value.list(strings(parts));
+    parts.add(text.substring(0, end));
+    return Value.list(strings(parts.reversed()));
   }
 
-  private Value partition(Arguments arguments) {
+  private Value partition(Arguments arguments, boolean last) {
     String text = self.value();
     String between = nonEmpty(arguments.required(0, "sep"));
-    int at = text.indexOf(between);
-    return at < 0
-        ? Value.tuple(like(text), like(""), like(""))
-        : Value.tuple(
-            like(text.substring(0, at)),
-            like(between),
-            like(text.substring(at + between.length())));
+    budget.allowSearch(text, between);
+    int at = last ? text.lastIndexOf(between) : text.indexOf(between);
+    if (at < 0) {
+      Value whole = like(text);
+      Value none = like("");
+      return last ? Value.tuple(none, none, whole) : Value.tuple(whole, none, none);
+    }
+    return Value.tuple(
+        like(text.substring(0, at)), like(between), like(text.substring(at + between.length())));
   }
 
-  private Value index(Arguments arguments) {
-    int at = self.value().indexOf(arguments.text(0, "sub"));
+  private static Value found(long at) {
     if (at < 0) {
       throw TemplateException.value("substring not found");
     }
-    return Value.of(codePoints(at));
-  }
-
-  private int codePoints(int index) {
-    return index < 0 ? index : self.value().codePointCount(0, index);
+    return Value.of(at);
   }
 
   private static String nonEmpty(Value separator) {
@@ -168,36 +208,79 @@ record StringMethods(Value.Str self, Budget budget) {
     return texts.stream().map(this::like).toList();
   }
 
-  private static List<String> words(String text, long limit) {
+  static List<String> words(String text, long limit) {
     List<String> words = new ArrayList<>();
-    String rest = PythonText.stripStart(text, null);
-    while (!rest.isEmpty()) {
+    int start = skipSpace(text, 0);
+    while (start < text.length()) {
       if (limit >= 0 && words.size() == limit) {
-        words.add(rest);
+        words.add(text.substring(start));
         break;
       }
-      int end = 0;
-      while (end < rest.length() && !PythonText.isSpace(rest.charAt(end))) {
+      int end = start;
+      while (end < text.length() && !PythonText.isSpace(text.charAt(end))) {
         end++;
       }
-      words.add(rest.substring(0, end));
-      rest = PythonText.stripStart(rest.substring(end), null);
+      words.add(text.substring(start, end));
+      start = skipSpace(text, end);
     }
     return words;
   }
 
-  /// As `str.splitlines()`.
-  static List<String> lines(String text) {
-    String[] lines = text.split("\r\n|[\n\r\u000B\f\u001C-\u001E\u0085\u2028\u2029]", -1);
-    List<String> result = new ArrayList<>(List.of(lines));
-    if (result.getLast().isEmpty()) {
-      result.removeLast();
+  private static int skipSpace(String text, int from) {
+    int at = from;
+    while (at < text.length() && PythonText.isSpace(text.charAt(at))) {
+      at++;
     }
-    return result;
+    return at;
+  }
+
+  /// The last `limit` words, and what is before them.
+  private static List<String> lastWords(String text, long limit) {
+    List<String> words = new ArrayList<>();
+    int end = skipSpaceBack(text, text.length());
+    while (end > 0) {
+      if (words.size() == limit) {
+        words.add(text.substring(0, end));
+        break;
+      }
+      int start = end;
+      while (start > 0 && !PythonText.isSpace(text.charAt(start - 1))) {
+        start--;
+      }
+      words.add(text.substring(start, end));
+      end = skipSpaceBack(text, start);
+    }
+    return words.reversed();
+  }
+
+  private static int skipSpaceBack(String text, int from) {
+    int at = from;
+    while (at > 0 && PythonText.isSpace(text.charAt(at - 1))) {
+      at--;
+    }
+    return at;
+  }
+
+  /// As `str.splitlines()`.
+  ///
+  /// @param keepEnds whether each line keeps what ends it
+  static List<String> lines(String text, boolean keepEnds) {
+    List<String> lines = new ArrayList<>();
+    Matcher ends = LINE_END.matcher(text);
+    int start = 0;
+    while (ends.find()) {
+      lines.add(text.substring(start, keepEnds ? ends.end() : ends.start()));
+      start = ends.end();
+    }
+    if (start < text.length()) {
+      lines.add(text.substring(start));
+    }
+    return lines;
   }
 
   /// @param limit at most so many; all if negative
   static String replace(String text, String old, String with, long limit, Budget budget) {
+    budget.allowSearch(text, old);
     long found = limit < 0 ? count(text, old) : Math.min(limit, count(text, old));
     budget.allowText(Math.max(text.length() + found * with.length(), 1), 1);
     StringBuilder out = new StringBuilder();

@@ -20,6 +20,10 @@ public final class TemplateException extends RuntimeException {
     VALUE("ValueError"),
     OVERFLOW("OverflowError"),
     ZERO_DIVISION("ZeroDivisionError"),
+    KEY("KeyError"),
+    INDEX("IndexError"),
+    ASSERT("AssertionError"),
+    FILTER_ARGUMENT("FilterArgumentError"),
     /// Our own: the template ran too long or wrote too much.
     LIMIT("LimitError");
 

@@ -28,12 +28,16 @@ final class Tests {
       case "sequence" -> (v, _) -> isSequence(v);
       case "iterable" ->
           (v, _) -> isSequence(v) || v instanceof Value.Seq || v instanceof LoopContext;
-      case "callable" -> (v, _) -> v instanceof Value.Function || v instanceof LoopContext;
+      case "callable" ->
+          (v, _) ->
+              v instanceof Value.Function
+                  || v instanceof LoopContext
+                  || v instanceof Value.Undefined; // has __call__, if only to fail
       case "escaped" -> (v, _) -> v instanceof Value.Str text && text.markup();
       case "upper" -> (v, _) -> StringMethods.isUpper(PythonText.str(v));
       case "lower" -> (v, _) -> StringMethods.isLower(PythonText.str(v));
-      case "odd" -> (v, _) -> Math.floorMod(Operators.index(v), 2L) == 1;
-      case "even" -> (v, _) -> Math.floorMod(Operators.index(v), 2L) == 0;
+      case "odd" -> (v, _) -> remainder(v, 2) == 1;
+      case "even" -> (v, _) -> remainder(v, 2) == 0;
       case "divisibleby" -> Tests::divisibleBy;
       case "sameas" -> (v, a) -> same(v, a.required(0, "other"));
       case "in" -> relation(Relation.IN);
@@ -51,6 +55,20 @@ final class Tests {
 
   private static Test relation(Relation relation) {
     return (v, a) -> Operators.compare(relation, v, a.required(0, "other"));
+  }
+
+  private static double remainder(Value value, long divisor) {
+    if (value instanceof Value.Real real) {
+      return real.value() - divisor * Math.floor(real.value() / divisor);
+    }
+    Operators.failIfUndefined(value);
+    if (!Operators.isNumber(value)) {
+      throw value instanceof Value.Str
+          ? TemplateException.type("not all arguments converted during string formatting")
+          : TemplateException.type(
+              "unsupported operand type(s) for %: '" + PythonText.typeName(value) + "' and 'int'");
+    }
+    return Math.floorMod(Operators.integer(value), divisor);
   }
 
   private static boolean divisibleBy(Value value, Arguments arguments) {

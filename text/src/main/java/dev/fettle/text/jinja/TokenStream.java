@@ -32,6 +32,21 @@ final class TokenStream {
     return token;
   }
 
+  /// How many tokens have been read.
+  int position() {
+    return index;
+  }
+
+  /// Whether this name stands among the tokens read since `start`.
+  boolean mentions(String name, int start) {
+    for (int i = start; i < index; i++) {
+      if (tokens.get(i).isName(name)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   boolean atOperator(String operator) {
     return peek().isOperator(operator);
   }
