@@ -86,6 +86,12 @@ public record ModelConfig(
           "Rotary embeddings of %d numbers do not fit heads of %d."
               .formatted(rotary.dims(), headDim));
     }
+    if (rotary.scaling() instanceof RopeScaling.Longrope longrope
+        && longrope.shortFactor().size() != rotary.dims() / 2) {
+      throw new UserException(
+          "short_factor and long_factor have %d numbers; rotary embeddings of %d numbers need %d."
+              .formatted(longrope.shortFactor().size(), rotary.dims(), rotary.dims() / 2));
+    }
   }
 
   /// Reads `config.json`; of a model that also sees images, the part about text.

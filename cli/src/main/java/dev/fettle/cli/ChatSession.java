@@ -93,7 +93,7 @@ final class ChatSession implements AutoCloseable {
   }
 
   private int capacity() {
-    return open.model().config().maxPositionEmbeddings();
+    return open.model().maxLength();
   }
 
   /// The tokens of the conversation. Its oldest turns are dropped until an answer fits behind them.

@@ -62,7 +62,7 @@ final class ChatVerb extends Verb {
       if (template == null) {
         console.err().println("This model has no chat template; it goes on with what you type.");
       }
-      int longest = Math.min(maxNewTokens, open.model().config().maxPositionEmbeddings() / 2);
+      int longest = Math.min(maxNewTokens, open.model().maxLength() / 2);
       try (ChatSession session =
           new ChatSession(open, template, sampling.options(DEFAULT_TEMPERATURE), longest, system)) {
         converse(console, input, session);

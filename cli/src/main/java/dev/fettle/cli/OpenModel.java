@@ -53,8 +53,7 @@ record OpenModel(Path folder, CausalLm model, Tokenizer tokenizer, @Nullable Lor
 
   /// Room for a prompt and its answer, as far as the model's positions go.
   int capacity(int promptTokens, int maxNewTokens) {
-    return (int)
-        Math.min((long) promptTokens + maxNewTokens, model.config().maxPositionEmbeddings());
+    return (int) Math.min((long) promptTokens + maxNewTokens, model.maxLength());
   }
 
   /// The tokens that end a text: those of `config.json`, `generation_config.json` and the

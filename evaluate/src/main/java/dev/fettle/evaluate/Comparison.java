@@ -85,10 +85,10 @@ public final class Comparison {
     List<Row> rows = new ArrayList<>();
     try (CausalLm reference = CausalLm.load(first.model(), load);
         AutoCloseable adapter = Evaluation.attach(reference, first.adapter())) {
-      if (seqLength < 2 || seqLength > reference.config().maxPositionEmbeddings()) {
+      if (seqLength < 2 || seqLength > reference.maxLength()) {
         throw new UserException(
             "--seq-length must be between 2 and the %d positions of the model, not %d."
-                .formatted(reference.config().maxPositionEmbeddings(), seqLength));
+                .formatted(reference.maxLength(), seqLength));
       }
       for (Candidate candidate : candidates.subList(1, candidates.size())) {
         SideBySide pass = sideBySide(reference, candidate, load, ids, seqLength, progress);

@@ -52,7 +52,7 @@ public final class Perplexity {
   /// @throws UserException if the text has fewer than two tokens, or a window is longer than the
   ///   model allows
   public static Result of(CausalLm model, int[] ids, Options options, Progress progress) {
-    int limit = model.config().maxPositionEmbeddings();
+    int limit = model.maxLength();
     if (options.seqLength() > limit) {
       throw new UserException(
           "--seq-length %d is longer than the %d positions of the model; shorten it."

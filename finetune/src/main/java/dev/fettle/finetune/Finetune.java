@@ -2,7 +2,6 @@ package dev.fettle.finetune;
 
 import dev.fettle.checkpoint.Architecture;
 import dev.fettle.checkpoint.Checkpoint;
-import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.checkpoint.hub.CachedModel;
 import dev.fettle.engine.ProcessMemory;
 import dev.fettle.finetune.TrainingListener.RunSummary;
@@ -51,7 +50,7 @@ public final class Finetune {
     OutputFolder.prepare(request.output(), request.resume());
     Trainer.TrainingData data = loadData();
     try (CausalLm model = CausalLm.load(request.model(), loadOptions())) {
-      checkLength(model.config());
+      checkLength(model);
       if (!request.method().usesAdapter()) {
         return train(model, null, data);
       }
@@ -71,12 +70,12 @@ public final class Finetune {
     };
   }
 
-  private void checkLength(ModelConfig config) {
+  private void checkLength(CausalLm model) {
     int length = request.dataset().seqLength();
-    if (length > config.maxPositionEmbeddings()) {
+    if (length > model.maxLength()) {
       throw new UserException(
           "--seq-length %d is longer than the %d positions of %s; shorten it."
-              .formatted(length, config.maxPositionEmbeddings(), request.model()));
+              .formatted(length, model.maxLength(), request.model()));
     }
   }
 

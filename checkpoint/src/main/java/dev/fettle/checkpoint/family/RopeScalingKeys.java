@@ -62,7 +62,8 @@ final class RopeScalingKeys {
   }
 
   private static RopeScaling.Yarn yarn(ConfigKeys parameters, int original, int positions) {
-    double factor = parameters.number(FACTOR, (double) positions / original);
+    double factor =
+        parameters.get(FACTOR) == null ? (double) positions / original : factor(parameters);
     return new RopeScaling.Yarn(
         factor,
         parameters.number(ATTENTION_FACTOR, yarnAttentionFactor(parameters, factor)),
