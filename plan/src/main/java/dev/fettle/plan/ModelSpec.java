@@ -80,7 +80,7 @@ public record ModelSpec(
     }
     TensorInfo table = checkpoint.infos().get(Architecture.EMBEDDING);
     boolean plainTable = table != null && table.dtype().isFloat();
-    DType dtype = plainTable ? table.dtype() : checkpoint.config().torchDtype();
+    DType dtype = table != null && plainTable ? table.dtype() : checkpoint.config().torchDtype();
     boolean packed =
         architecture.linears().stream().anyMatch(module -> isPacked(module, checkpoint));
     return new ModelSpec(
