@@ -113,6 +113,11 @@ record ConfigArguments(List<String> arguments, Map<String, String> origins) {
   private static List<String> words(
       OptionSpec option, String key, ConfigFile config, ConfigFile.Entry entry) {
     String name = option.longestName();
+    if (entry.object() && !option.paramLabel().equals(JsonOption.LABEL)) {
+      throw new UserException(
+          "Key '%s': %s: expected a value or a list of values."
+              .formatted(key, config.at(entry.line())));
+    }
     if (entry.list() && !option.isMultiValue()) {
       throw new UserException(
           "%s: '%s' takes one value, not a list.".formatted(config.at(entry.line()), key));

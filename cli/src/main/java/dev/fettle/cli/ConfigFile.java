@@ -16,15 +16,16 @@ import tools.jackson.core.ObjectReadContext;
 import tools.jackson.dataformat.yaml.YAMLFactory;
 
 /// The options of a verb in a YAML file: one mapping, with a text, number or boolean for each key,
-/// or a list of them.
+/// a list of them, or a mapping for an option that takes a JSON object.
 ///
 /// @param path for messages
 /// @param entries in the order of the file
 record ConfigFile(Path path, Map<String, Entry> entries) {
   /// @param values as they are written
   /// @param list whether they stand in a list
+  /// @param object whether the value is a mapping, as JSON text
   /// @param line from 1
-  record Entry(List<String> values, boolean list, int line) {}
+  record Entry(List<String> values, boolean list, boolean object, int line) {}
 
   /// @throws UserException if the file cannot be read or holds something else
   static ConfigFile read(Path path) {
@@ -81,14 +82,17 @@ record ConfigFile(Path path, Map<String, Entry> entries) {
     }
 
     private Entry entry(String key, int line) {
+      if (parser.currentToken() == JsonToken.START_OBJECT) {
+        return new Entry(List.of(new YamlObject(parser, path).json()), false, true, line);
+      }
       if (parser.currentToken() != JsonToken.START_ARRAY) {
-        return new Entry(List.of(scalar(key)), false, line);
+        return new Entry(List.of(scalar(key)), false, false, line);
       }
       List<String> values = new ArrayList<>();
       while (parser.nextToken() != JsonToken.END_ARRAY) {
         values.add(scalar(key));
       }
-      return new Entry(List.copyOf(values), true, line);
+      return new Entry(List.copyOf(values), true, false, line);
     }
 
     private String scalar(String key) {

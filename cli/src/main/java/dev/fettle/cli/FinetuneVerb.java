@@ -10,6 +10,7 @@ import dev.fettle.finetune.RunRecord;
 import dev.fettle.finetune.TrainingMethod;
 import dev.fettle.finetune.TrainingWork;
 import dev.fettle.quantize.Scheme;
+import dev.fettle.quantize.bitsandbytes.BitsAndBytesConfig;
 import dev.fettle.tensor.DType;
 import dev.fettle.text.DatasetOptions;
 import dev.fettle.text.records.DataFiles;
@@ -75,6 +76,14 @@ final class FinetuneVerb extends Verb {
           "With --method lora: base in LLM.int8, outlier columns in the compute dtype, the rest"
               + " multiplied as 8-bit integers.")
   boolean loadIn8bit;
+
+  @Option(
+      names = "--quantization-config",
+      paramLabel = JsonOption.LABEL,
+      description =
+          "With --method lora or qlora: transformers' BitsAndBytesConfig, a file that its to_json_file wrote,"
+              + " or the object itself.")
+  @Nullable String quantizationConfig;
 
   @Option(
       names = "--resume",
@@ -150,12 +159,31 @@ final class FinetuneVerb extends Verb {
         chosen,
         lora.config(),
         lora.initialAdapter,
-        loadIn8bit ? new Scheme.LlmInt8() : null,
+        baseScheme(),
         qat.options(chosen),
-        computeDtype == null ? null : DType.parse(computeDtype),
+        computeDtype(),
         training.options(),
         output,
         resume);
+  }
+
+  private @Nullable Scheme baseScheme() {
+    BitsAndBytesConfig config = SchemeOptions.onLoad(quantizationConfig);
+    if (config == null) {
+      return loadIn8bit ? new Scheme.LlmInt8() : null;
+    }
+    if (loadIn8bit) {
+      throw usage("--quantization-config says everything itself; leave out --load-in-8bit");
+    }
+    return config.scheme();
+  }
+
+  private @Nullable DType computeDtype() {
+    if (computeDtype != null) {
+      return DType.parse(computeDtype);
+    }
+    BitsAndBytesConfig config = SchemeOptions.bitsAndBytes(quantizationConfig);
+    return config == null ? null : config.computeDtype();
   }
 
   /// A rank larger than a layer would train more than the layer itself.

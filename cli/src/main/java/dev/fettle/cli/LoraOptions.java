@@ -113,7 +113,28 @@ final class LoraOptions {
       description = "Start from this PEFT adapter, with its configuration, instead of a fresh one.")
   @Nullable Path initialAdapter;
 
+  @Option(
+      names = {"--lora-config", "--peft-config"},
+      paramLabel = JsonOption.LABEL,
+      description =
+          "PEFT's LoraConfig instead of these options: an adapter_config.json that save_pretrained wrote, or"
+              + " the object itself.")
+  @Nullable String loraConfig;
+
   LoraConfig config() {
+    LoraConfig own = ownConfig();
+    if (loraConfig == null) {
+      return own;
+    }
+    if (!own.equals(new LoraOptions().ownConfig())) {
+      throw new UserException(
+          "--lora-config says everything itself; leave out --lora-r, --target-modules and the other adapter options.");
+    }
+    JsonOption option = new JsonOption("--lora-config", loraConfig);
+    return LoraConfig.ofPeft(option.read(), option.source());
+  }
+
+  private LoraConfig ownConfig() {
     return LoraConfig.builder(r, alpha, targets())
         .loraDropout(dropout)
         .useRslora(useRslora)

@@ -2,7 +2,7 @@ package dev.fettle.cli;
 
 import dev.fettle.model.LoadOptions;
 import dev.fettle.plan.Work;
-import dev.fettle.tensor.DType;
+import dev.fettle.quantize.bitsandbytes.BitsAndBytesConfig;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
@@ -40,7 +40,7 @@ final class ModelOptions {
   /// What is planned for; a token of the prompt has three characters or more in most texts.
   Work generation(String prompt, int newTokens, boolean cache) {
     return new Work.Generation(
-        computeDtype == null ? null : DType.parse(computeDtype),
+        schemes.computeDtype(computeDtype),
         schemes.scheme(),
         null,
         1 + prompt.length() / 3,
@@ -49,8 +49,9 @@ final class ModelOptions {
   }
 
   LoadOptions loadOptions() {
+    BitsAndBytesConfig _ = SchemeOptions.onLoad(schemes.quantizationConfig);
     return LoadOptions.defaults()
-        .withComputeDtype(computeDtype == null ? null : DType.parse(computeDtype))
+        .withComputeDtype(schemes.computeDtype(computeDtype))
         .withQuantizeOnLoad(schemes.scheme());
   }
 }

@@ -15,14 +15,17 @@ import dev.fettle.quantize.Scheme;
 import dev.fettle.quantize.TensorTransform;
 import dev.fettle.quantize.WeightQuantizer;
 import dev.fettle.quantize.WeightRecorder;
+import dev.fettle.quantize.bitsandbytes.BitsAndBytesConfig;
 import dev.fettle.quantize.observe.ObservedWeights;
 import dev.fettle.quantize.observe.Observer;
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.UserException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -121,7 +124,7 @@ final class QuantizeVerb extends Verb {
         new QuantizeOptions(
                 plan == null ? scheme() : plan.schemes().firstEntry().getValue(),
                 computeDtype(),
-                skipModules)
+                skipped())
             .withModuleSchemes(plan == null ? Map.of() : plan.schemes())
             .withNanPolicy(NanPolicy.parse(nanPolicy))
             .withFormat(layout)
@@ -247,8 +250,22 @@ final class QuantizeVerb extends Verb {
     return scheme;
   }
 
+  /// Layers to leave as they are, those of a `BitsAndBytesConfig` included.
+  private List<String> skipped() {
+    BitsAndBytesConfig config = schemes.bitsAndBytes();
+    if (config == null) {
+      return skipModules;
+    }
+    if (config.storage() != DType.U8) {
+      throw new UserException(
+          "--quantization-config sets bnb_4bit_quant_storage to %s; Fettle writes uint8, which holds the same numbers."
+              .formatted(config.storage().torchName()));
+    }
+    return Stream.concat(skipModules.stream(), config.layersToSkip().stream()).toList();
+  }
+
   private @Nullable DType computeDtype() {
-    return computeDtype == null ? null : DType.parse(computeDtype);
+    return schemes.computeDtype(computeDtype);
   }
 
   private BudgetPlan plan(Console console, WeightQuantizer quantizer) {

@@ -1,6 +1,8 @@
 package dev.fettle.cli;
 
 import dev.fettle.quantize.Scheme;
+import dev.fettle.quantize.bitsandbytes.BitsAndBytesConfig;
+import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -47,10 +49,69 @@ final class SchemeOptions {
               + " 16 bits.")
   boolean loadIn8bit;
 
+  @Option(
+      names = "--quantization-config",
+      paramLabel = JsonOption.LABEL,
+      description =
+          "transformers' BitsAndBytesConfig: a file that its to_json_file wrote, or the object itself.")
+  @Nullable String quantizationConfig;
+
+  /// The configuration as it was given, or null.
+  @Nullable BitsAndBytesConfig bitsAndBytes() {
+    return bitsAndBytes(quantizationConfig);
+  }
+
+  static @Nullable BitsAndBytesConfig bitsAndBytes(@Nullable String value) {
+    if (value == null) {
+      return null;
+    }
+    JsonOption option = new JsonOption("--quantization-config", value);
+    return BitsAndBytesConfig.parse(option.read(), option.source());
+  }
+
+  /// The same, to quantize while a model is loaded.
+  ///
+  /// @throws UserException if it leaves out single layers
+  static @Nullable BitsAndBytesConfig onLoad(@Nullable String value) {
+    BitsAndBytesConfig config = bitsAndBytes(value);
+    if (config != null && !config.layersToSkip().isEmpty()) {
+      throw new UserException(
+          "--quantization-config leaves out %s (llm_int8_skip_modules), which is not possible while loading; write the model with 'fettle quantize --quantization-config' first."
+              .formatted(String.join(", ", config.layersToSkip())));
+    }
+    return config;
+  }
+
+  /// The dtype to compute in: that of the option, else of the configuration, else null.
+  @Nullable DType computeDtype(@Nullable String option) {
+    if (option != null) {
+      return DType.parse(option);
+    }
+    BitsAndBytesConfig config = bitsAndBytes();
+    return config == null ? null : config.computeDtype();
+  }
+
   /// The scheme the options name, or null if they name none.
   ///
   /// @throws UserException if they contradict each other
   @Nullable Scheme scheme() {
+    BitsAndBytesConfig config = bitsAndBytes();
+    if (config == null) {
+      return ofOptions();
+    }
+    if (schemeText != null
+        || quantType != null
+        || loadIn4bit
+        || loadIn8bit
+        || doubleQuant
+        || blockSize != null) {
+      throw new UserException(
+          "--quantization-config says everything itself; leave out --scheme, --quant-type, --load-in-4bit, --load-in-8bit, --double-quant and --group-size.");
+    }
+    return config.scheme();
+  }
+
+  private @Nullable Scheme ofOptions() {
     boolean fourBit = loadIn4bit || quantType != null;
     if (schemeText != null) {
       if (fourBit || loadIn8bit || doubleQuant || blockSize != null) {

@@ -66,7 +66,7 @@ public final class Finetune {
       case FULL, QAT -> options.withTrainable(true);
       case QAT_LORA -> options;
       case LORA -> options.withQuantizeOnLoad(request.baseScheme());
-      case QLORA -> options.withQuantizeOnLoad(TrainingWork.QLORA_BASE);
+      case QLORA -> options.withQuantizeOnLoad(TrainingWork.base(request));
     };
   }
 
@@ -166,7 +166,7 @@ public final class Finetune {
             "Nothing to resume: %s holds no checkpoint; remove it if it exists, and run without --resume."
                 .formatted(request.output()));
       }
-      boolean recompute = chooseRecompute(model, adapter);
+      boolean recompute = chooseRecompute(adapter);
       announce(model, parameters, data, recompute, optimizer.steps());
       Trainer trainer =
           new Trainer(
@@ -196,7 +196,7 @@ public final class Finetune {
   }
 
   /// A block that runs a second time would observe its inputs' ranges twice.
-  private boolean chooseRecompute(CausalLm model, @Nullable LoraAdapter adapter) {
+  private boolean chooseRecompute(@Nullable LoraAdapter adapter) {
     QatOptions qat = request.qat();
     ActivationQuantization activations = qat == null ? null : qat.activations();
     if (activations == null || activations.dynamic()) {

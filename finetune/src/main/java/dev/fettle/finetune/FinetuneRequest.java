@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 /// @param initialAdapter folder of an adapter to start from instead of a fresh one, or null; its
 ///   own configuration then replaces `lora`
 /// @param baseScheme what the base of a LoRA adapter is quantized to while loading, such as {@link
-///   Scheme.LlmInt8}; null leaves it as it is stored
+///   Scheme.LlmInt8}; null leaves it as it is stored, or takes QLoRA's usual NF4
 /// @param qat what quantization-aware training aims at; null for other methods
 /// @param computeDtype float32 or bfloat16; null takes that of the checkpoint
 /// @param options of the training loop
@@ -58,7 +58,8 @@ public record FinetuneRequest(
       throw new UserException(
           "--method qat-lora rounds the base together with the adapter, so --lora-dropout must be 0.");
     }
-    if (baseScheme != null && method != TrainingMethod.LORA) {
+    boolean fourBitQlora = method == TrainingMethod.QLORA && baseScheme instanceof Scheme.Codebook;
+    if (baseScheme != null && method != TrainingMethod.LORA && !fourBitQlora) {
       throw new UserException(
           "A base in %s belongs to --method lora, not to %s; leave one of them out."
               .formatted(baseScheme, method.text()));

@@ -16,6 +16,12 @@ public final class TrainingWork {
 
   private TrainingWork() {}
 
+  /// What the base of a QLoRA run is quantized to.
+  static Scheme base(FinetuneRequest request) {
+    Scheme asked = request.baseScheme();
+    return asked == null ? QLORA_BASE : asked;
+  }
+
   /// @param lora the adapter, for methods that train one
   /// @param baseScheme what the base of `--method lora` is quantized to, or null
   /// @param rounding what quantization-aware training aims at, or null
@@ -32,7 +38,7 @@ public final class TrainingWork {
       long textBytes) {
     return new Work.Training(
         compute,
-        method == TrainingMethod.QLORA ? QLORA_BASE : baseScheme,
+        method == TrainingMethod.QLORA && baseScheme == null ? QLORA_BASE : baseScheme,
         method.usesAdapter() ? lora : null,
         rounding,
         switch (options.optim()) {

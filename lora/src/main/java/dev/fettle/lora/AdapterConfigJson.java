@@ -102,7 +102,11 @@ final class AdapterConfigJson {
 
   /// @throws UserException if the adapter is of another kind or uses something not supported
   static LoraConfig read(Path file) {
-    ObjectNode json = Json.read(file);
+    return read(Json.read(file), file);
+  }
+
+  /// @param file where it is from, for messages
+  static LoraConfig read(ObjectNode json, Path file) {
     String type = json.path("peft_type").asString("");
     if (!type.equals("LORA")) {
       throw new UserException(

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
 
 /// The configuration of an adapter; names, meaning and defaults as in PEFT's `LoraConfig`, except
 /// that the default target is every linear layer.
@@ -90,6 +91,15 @@ public record LoraConfig(
               .formatted(module, ids.size() > 8 ? "a list with repetitions" : ids));
     }
     return List.copyOf(ids);
+  }
+
+  /// PEFT's `LoraConfig` as `save_pretrained` and `to_dict` write it, to train a fresh adapter
+  /// with.
+  ///
+  /// @param source where it is from, for messages
+  /// @throws UserException naming the key that has another type or cannot be honoured
+  public static LoraConfig ofPeft(ObjectNode json, String source) {
+    return PeftConfigJson.read(json, source);
   }
 
   /// An adapter of one rank everywhere.

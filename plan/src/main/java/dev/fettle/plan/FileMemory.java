@@ -9,6 +9,9 @@ import java.util.List;
 
 /// The memory of work that takes one tensor at a time from files to files.
 final class FileMemory {
+  /// Bytes of a tensor that are copied at a time.
+  private static final long COPIED = 1L << 26;
+
   private FileMemory() {}
 
   static MemoryPlan of(ModelSpec model, Rewriting work) {
@@ -25,9 +28,12 @@ final class FileMemory {
       linear.add(new Part("the same, with its update", 2 * largest * DType.F32.bytes(), "float32"));
     }
     List<Part> table = new ArrayList<>(parts);
-    table.add(new Part("embedding", model.embeddingBytes(), "pages of the mapped file"));
     DType dtype = work.dtype();
-    if (dtype != null && dtype != model.dtype()) {
+    if (dtype == null || dtype == model.dtype()) {
+      long chunk = Math.min(model.embeddingBytes(), COPIED);
+      table.add(new Part("embedding", chunk, "copied in runs, pages of the mapped file"));
+    } else {
+      table.add(new Part("embedding", model.embeddingBytes(), "pages of the mapped file"));
       table.add(
           new Part(
               "the same in " + dtype.torchName(),
