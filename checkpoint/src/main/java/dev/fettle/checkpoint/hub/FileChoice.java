@@ -30,8 +30,8 @@ record FileChoice(List<RepoFile> files, List<String> notes) {
 
   private static final Pattern COMPANION =
       Pattern.compile(
-          "[^/]*\\.jinja|(?:additional_)?chat_templates/[^/]*\\.jinja|tokenizer\\.model|[^/]*\\.tiktoken"
-              + "|merges\\.txt|vocab\\.txt|spiece\\.model|sentencepiece\\.bpe\\.model|LICENSE[^/]*|NOTICE[^/]*",
+          "[^/]*\\.jinja|(?:additional_)?chat_templates/[^/]*\\.jinja|[^/]*\\.model|[^/]*\\.tiktoken"
+              + "|merges\\.txt|vocab\\.txt|LICENSE[^/]*|NOTICE[^/]*",
           Pattern.CASE_INSENSITIVE);
 
   /// `name-00001-of-00003.gguf`.

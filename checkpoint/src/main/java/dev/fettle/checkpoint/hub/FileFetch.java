@@ -46,6 +46,10 @@ record FileFetch(
     while (true) {
       try (Reply reply = client.send("HEAD", uri, Map.of(), true)) {
         boolean away = reply.status() >= 300 && reply.status() < 400;
+        if (reply.status() == 401 || reply.status() == 403) {
+          // the listing of a gated model is open to everyone, its files are not
+          throw HubErrors.ofModel(request.model(), client.environment(), reply);
+        }
         if (!reply.ok() && !away) {
           throw HubErrors.ofFile(file.path(), reply);
         }
@@ -64,7 +68,8 @@ record FileFetch(
           "The server gives %s of commit %s, asked for %s; run it again."
               .formatted(file.path(), headCommit, commit));
     }
-    @Nullable String named = reply.etag();
+    boolean listed = away && reply.linked().etag() == null && file.etag() != null;
+    @Nullable String named = listed ? file.etag() : reply.etag();
     String etag = named != null ? named : file.etag() != null ? file.etag() : "";
     if (!NAME.matcher(etag).matches()) {
       throw new UserException(

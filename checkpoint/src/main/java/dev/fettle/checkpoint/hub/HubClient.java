@@ -19,15 +19,20 @@ import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /// Requests to a hub. Redirects are followed here and not by the JDK, so that the token goes to the
 /// origin (scheme, host and port) of the endpoint alone, and encrypted stays encrypted.
 final class HubClient implements AutoCloseable {
   private static final int MOST_REDIRECTS = 10;
-  private static final int MOST_TEXT = 64 << 20;
+  private static final int MOST_TEXT = 16 << 20;
   private static final Set<Integer> REDIRECTS = Set.of(301, 302, 303, 307, 308);
   private static final Set<Integer> TEMPORARY = Set.of(408, 429, 500, 502, 503, 504);
+  private static final long LOOK_MILLIS = 100;
   private static final Duration LONGEST_WAIT = Duration.ofDays(1);
 
   private final HubEnvironment environment;
@@ -124,6 +129,10 @@ final class HubClient implements AutoCloseable {
     }
   }
 
+  HubEnvironment environment() {
+    return environment;
+  }
+
   Watchdog watchdog() {
     return watchdog;
   }
@@ -141,14 +150,31 @@ final class HubClient implements AutoCloseable {
     if (withToken && token != null) {
       request.header("Authorization", "Bearer " + token);
     }
-    watchdog.check();
+    return await(http.sendAsync(request.build(), BodyHandlers.ofInputStream()));
+  }
+
+  /// Waits for the head of an answer, and looks meanwhile whether the work is to end.
+  private HttpResponse<InputStream> await(CompletableFuture<HttpResponse<InputStream>> answer)
+      throws IOException {
     try {
-      return http.send(request.build(), BodyHandlers.ofInputStream());
+      while (true) {
+        watchdog.check();
+        try {
+          return answer.get(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+          // not yet
+        }
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted", e);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof IOException io) {
+        throw io;
+      }
+      throw new IOException(String.valueOf(e.getCause()), e);
     } finally {
-      watchdog.check();
+      boolean _ = answer.cancel(true); // nothing happens if it is here
     }
   }
 

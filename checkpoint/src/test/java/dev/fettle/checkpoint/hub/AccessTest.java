@@ -163,6 +163,100 @@ class AccessTest {
   }
 
   @Test
+  void aGatedModelWhoseListingIsOpenIsExplainedToo() {
+    fixture.environment = fixture.environment.withToken(null);
+    fixture.hub.always(
+        RESOLVE,
+        (request, out) -> FakeHub.send(out, request, 401, new byte[0], "X-Error-Code: GatedRepo"));
+
+    assertThatThrownBy(fixture::fetch)
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("acme/tiny is gated: accept its conditions at ")
+        .hasMessageContaining("log in there, make a token and give it with HF_TOKEN");
+  }
+
+  @Test
+  void aMirrorThatSendsEverythingElsewhereIsUnderstood() {
+    try (FakeHub bytes = new FakeHub()) {
+      bytes.always(
+          request -> true, (request, out) -> FakeHub.content(out, request, TENSORS, "\"y\""));
+      fixture.hub.always(
+          RESOLVE,
+          (request, out) ->
+              FakeHub.send(
+                  out,
+                  request,
+                  308,
+                  new byte[0],
+                  "ETag: \"of-the-redirect\"",
+                  "Location: " + bytes.endpoint() + "/x"));
+
+      fixture.fetch();
+
+      assertThat(fixture.blob(WEIGHTS)).hasBinaryContent(TENSORS);
+    }
+  }
+
+  @Test
+  void aProxyIsAsked() {
+    URI endpoint = URI.create("http://hub.invalid");
+    HubEnvironment direct = fixture.environment;
+    fixture.environment =
+        new HubEnvironment(
+            endpoint,
+            null,
+            direct.cache(),
+            false,
+            true,
+            direct.timeout(),
+            new HubProxy(
+                null,
+                java.net.InetSocketAddress.createUnresolved(
+                    "127.0.0.1", fixture.hub.endpoint().getPort()),
+                java.util.List.of()));
+    fixture.hub.always(
+        request -> request.path().startsWith("http://hub.invalid/api/"),
+        (request, out) ->
+            FakeHub.send(
+                out,
+                request,
+                200,
+                dev.fettle.checkpoint.Json.compact(fixture.hub.listing()).getBytes()));
+    fixture.hub.always(
+        request -> request.path().startsWith("http://hub.invalid/acme/tiny/resolve/"),
+        (request, out) ->
+            FakeHub.content(out, request, TENSORS, "\"" + fixture.hub.etag(WEIGHTS) + "\""));
+
+    assertThat(fixture.fetch().resolve(WEIGHTS)).hasBinaryContent(TENSORS);
+  }
+
+  @Test
+  void aStopEndsAWaitForTheServer() {
+    fixture.hub.always(request -> true, (request, out) -> BadConnectionTest.sleep(20_000));
+    long start = System.nanoTime();
+    try (Fetch fetch =
+        new Fetch(
+            fixture.environment,
+            FetchRequest.of(ModelName.parse(FakeHub.MODEL)),
+            stoppingListener(start),
+            "fettle/test")) {
+      assertThatThrownBy(fetch::plan).hasMessage("stopped by the test");
+    }
+    assertThat((System.nanoTime() - start) / 1e9).isLessThan(10);
+  }
+
+  private FetchListener stoppingListener(long start) {
+    return new FetchFixture.Silent() {
+      @Override
+      public void check() {
+        if (System.nanoTime() - start > 500_000_000L) {
+          throw new IllegalStateException("stopped by the test");
+        }
+      }
+    };
+  }
+
+  @Test
   void whatIsNotThereIsNamed() {
     refuse(404, "X-Error-Code: RepoNotFound");
     assertThatThrownBy(fixture::fetch)

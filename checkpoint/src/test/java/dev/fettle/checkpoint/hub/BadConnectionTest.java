@@ -292,7 +292,7 @@ class BadConnectionTest {
     assertThat(fixture.hub.gets(WEIGHTS)).hasSize(2);
   }
 
-  private static void sleep(long millis) {
+  static void sleep(long millis) {
     try {
       Thread.sleep(millis);
     } catch (InterruptedException e) {

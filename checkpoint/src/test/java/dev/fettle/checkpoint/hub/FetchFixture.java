@@ -74,10 +74,7 @@ final class FetchFixture implements AutoCloseable {
   }
 
   FetchListener listener() {
-    return new FetchListener() {
-      @Override
-      public void started(int files, long bytes) {}
-
+    return new Silent() {
       @Override
       public void kept(long bytes) {
         kept += bytes;
@@ -89,16 +86,31 @@ final class FetchFixture implements AutoCloseable {
       }
 
       @Override
-      public void finished(RepoFile file) {}
-
-      @Override
       public void note(String sentence) {
         notes.add(sentence);
       }
-
-      @Override
-      public void check() {}
     };
+  }
+
+  /// Hears nothing.
+  static class Silent implements FetchListener {
+    @Override
+    public void started(int files, long bytes) {}
+
+    @Override
+    public void kept(long bytes) {}
+
+    @Override
+    public void received(long bytes) {}
+
+    @Override
+    public void finished(RepoFile file) {}
+
+    @Override
+    public void note(String sentence) {}
+
+    @Override
+    public void check() {}
   }
 
   @Override
