@@ -69,14 +69,19 @@ record ChatTemplateCheck() implements ModelCheck {
   }
 
   private boolean renders(ChatTemplate template, List<Finding> findings) {
-    String failure = failure(template, List.of(Probes.user("Hi"), Probes.assistant("Hello")));
-    if (failure == null) {
+    List<ChatMessage> messages = List.of(Probes.user("Hi"), Probes.assistant("Hello"));
+    Attempt<String> rendered = Attempt.of(() -> template.render(messages, false));
+    String whole = rendered.value();
+    if (whole != null && whole.contains("Hi") && whole.contains("Hello")) {
       return true;
     }
     findings.add(
         Finding.error(
             id(),
-            "refuses a question and its answer: " + failure,
+            whole == null
+                ? "refuses a question and its answer: " + rendered.failure()
+                : "leaves out what is said: a question 'Hi' and its answer 'Hello' become "
+                    + Shown.quote(whole),
             "mend chat_template, or copy it from the original model"));
     return false;
   }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +20,8 @@ record CheckpointCheck() implements ModelCheck {
 
   /// Buffers of old checkpoints, which follow from the configuration.
   private static final Pattern BUFFER = Pattern.compile(".*rotary_emb\\.inv_freq");
+
+  private static final Pattern LAYER = Pattern.compile("^model\\.layers\\.(\\d{1,6})\\.");
 
   @Override
   public String id() {
@@ -101,16 +104,25 @@ record CheckpointCheck() implements ModelCheck {
                   .formatted(misshapen.size(), Shown.list(misshapen)),
               "take config.json and weights from one model"));
     }
-    unknown(plain, known, findings);
+    unknown(plain, known, architecture.config().numHiddenLayers(), findings);
   }
 
-  private void unknown(UnpackedCheckpoint plain, Set<String> known, List<Finding> findings) {
+  private void unknown(
+      UnpackedCheckpoint plain, Set<String> known, int layers, List<Finding> findings) {
     List<String> more =
         plain.infos().keySet().stream()
             .filter(name -> !known.contains(name) && !name.equals(Architecture.OUTPUT_HEAD))
             .filter(name -> !BUFFER.matcher(name).matches())
             .toList();
-    if (!more.isEmpty()) {
+    int stored = more.stream().mapToInt(CheckpointCheck::layer).max().orElse(-1) + 1;
+    if (stored > layers) {
+      findings.add(
+          Finding.error(
+              id(),
+              "the file holds %d layers, config.json says %d: the others are left out"
+                  .formatted(stored, layers),
+              "set \"num_hidden_layers\": %d in config.json".formatted(stored)));
+    } else if (!more.isEmpty()) {
       findings.add(
           Finding.warning(
               id(),
@@ -119,5 +131,11 @@ record CheckpointCheck() implements ModelCheck {
               "check model_type in config.json; an adapter or value head belongs into a folder of"
                   + " its own"));
     }
+  }
+
+  /// The block a tensor belongs to, or -1.
+  private static int layer(String name) {
+    Matcher matcher = LAYER.matcher(name);
+    return matcher.find() ? Integer.parseInt(matcher.group(1)) : -1;
   }
 }

@@ -53,7 +53,8 @@ record TrainingPath(Tokenizer tokenizer, @Nullable ChatTemplate template) {
                 DatasetOptions.of(UNCUT).withCompletionOnly(completionOnly))
             .get(0);
       } catch (UserException e) {
-        throw new UserException((e.getMessage() + "").replace(file + " line 1: ", ""), e);
+        String message = (e.getMessage() + "").replace(file + " line 1: ", "");
+        throw new UserException(message.replace(file.toString(), "the sample"), e);
       } finally {
         Files.deleteIfExists(file);
         Files.delete(folder);

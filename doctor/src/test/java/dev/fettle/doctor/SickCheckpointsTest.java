@@ -115,6 +115,14 @@ class SickCheckpointsTest {
   }
 
   @Test
+  void moreLayersThanTheConfigurationSays() throws IOException {
+    model.edit("config.json", json -> json.put("num_hidden_layers", 1));
+    Examination examination = examine();
+    examination.finds(Severity.ERROR, "checkpoint", "holds 2 layers, config.json says 1");
+    examination.isSoundExcept("checkpoint");
+  }
+
+  @Test
   void shardsThatAreNotThere() throws IOException {
     Files.move(
         model.path().resolve("model.safetensors"),

@@ -223,6 +223,12 @@ class SickTokenizersTest {
   }
 
   @Test
+  void aTemplateThatLeavesOutWhatIsSaid() throws IOException {
+    model.withTemplate("<|im_start|>hello<|im_end|>");
+    examine().finds(Severity.ERROR, "chat-template", "leaves out what is said");
+  }
+
+  @Test
   void twoTemplates() throws IOException {
     Files.writeString(model.path().resolve("chat_template.jinja"), "{# new #}" + TestModel.CHATML);
     examine().finds(Severity.WARNING, "chat-template", "differ");
