@@ -75,7 +75,7 @@ public final class Json {
   public static UserException malformed(JacksonException e, String source) {
     TokenStreamLocation at = e.getLocation();
     String where = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
-    String what = e.getOriginalMessage();
+    String what = e.getOriginalMessage().replaceFirst(" \\(start marker at .*", "");
     int end = what.indexOf('\n');
     return new UserException(
         "Malformed JSON in " + source + where + ": " + (end < 0 ? what : what.substring(0, end)),

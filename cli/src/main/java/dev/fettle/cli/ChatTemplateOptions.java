@@ -1,8 +1,8 @@
 package dev.fettle.cli;
 
 import dev.fettle.checkpoint.Json;
-import dev.fettle.tensor.UserException;
 import dev.fettle.text.ChatTemplate;
+import dev.fettle.text.TemplateChoice;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -23,17 +23,17 @@ final class ChatTemplateOptions {
   @Nullable String chatTemplateKwargs;
 
   /// @return null if the model has no chat template
-  /// @throws UserException if it cannot be read, or the variables are no JSON object
+  /// @throws dev.fettle.tensor.UserException if it cannot be read, or the variables are no JSON
+  ///   object
   @Nullable ChatTemplate load(Path model) {
-    ChatTemplate template =
-        chatTemplate == null ? ChatTemplate.load(model) : ChatTemplate.named(model, chatTemplate);
-    if (chatTemplateKwargs == null) {
-      return template;
-    }
-    if (template == null) {
-      throw new UserException(
-          model + " has no chat template that --chat-template-kwargs could be for.");
-    }
-    return template.with(Json.parse(chatTemplateKwargs, "--chat-template-kwargs"));
+    return choice().load(model);
+  }
+
+  TemplateChoice choice() {
+    return new TemplateChoice(
+        chatTemplate,
+        chatTemplateKwargs == null
+            ? null
+            : Json.parse(chatTemplateKwargs, "--chat-template-kwargs"));
   }
 }

@@ -4,6 +4,7 @@ import dev.fettle.tensor.UserException;
 import dev.fettle.text.DatasetOptions;
 import dev.fettle.text.LossOn;
 import dev.fettle.text.PackingStrategy;
+import dev.fettle.text.TemplateChoice;
 import dev.fettle.text.Truncation;
 import dev.fettle.text.records.RecordOptions;
 import java.nio.file.Path;
@@ -106,7 +107,8 @@ final class DataOptions {
         Truncation.parse(truncationSide, onLong),
         deduplicate,
         maxSamples,
-        packing());
+        packing(),
+        TemplateChoice.ofTheModel());
   }
 
   private LossOn loss() {

@@ -45,7 +45,11 @@ final class EvaluateVerb extends Verb {
               + " together are measured.")
   List<Path> adapters = List.of();
 
-  @Option(names = "--data", required = true, paramLabel = "FILE", description = "Text file, UTF-8.")
+  @Option(
+      names = "--data",
+      required = true,
+      paramLabel = "FILE",
+      description = "UTF-8 text, or .jsonl, .json, .csv, .parquet with a column text.")
   Path data = Path.of("");
 
   @Option(

@@ -108,6 +108,9 @@ final class FinetuneVerb extends Verb {
   @ArgGroup(validate = false, heading = "%nColumns of the data:%n")
   RecordArguments records = new RecordArguments();
 
+  @ArgGroup(validate = false, heading = "%nConversations:%n")
+  ChatTemplateOptions templates = new ChatTemplateOptions();
+
   @ArgGroup(validate = false, heading = "%nTraining:%n")
   TrainingArguments training = new TrainingArguments();
 
@@ -146,7 +149,7 @@ final class FinetuneVerb extends Verb {
 
   private FinetuneRequest request() {
     TrainingMethod chosen = TrainingMethod.parse(method);
-    DatasetOptions options = dataset.options(records.options());
+    DatasetOptions options = dataset.options(records.options()).withTemplate(templates.choice());
     if (chosen.usesAdapter() && lora.initialAdapter == null) {
       checkRank();
     }

@@ -7,7 +7,6 @@ import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.lora.TargetModules;
 import dev.fettle.quantize.CheckpointInspection;
-import dev.fettle.text.ChatTemplate;
 import dev.fettle.text.Dataset;
 import dev.fettle.text.DatasetOptions;
 import dev.fettle.text.PackingStrategy;
@@ -79,6 +78,9 @@ final class InspectVerb extends Verb {
   @ArgGroup(validate = false, heading = "%nColumns of the data:%n")
   RecordArguments records = new RecordArguments();
 
+  @ArgGroup(validate = false, heading = "%nConversations:%n")
+  ChatTemplateOptions templates = new ChatTemplateOptions();
+
   InspectVerb(Console console) {
     super(console);
   }
@@ -106,10 +108,10 @@ final class InspectVerb extends Verb {
   }
 
   private Answer inspectData(Console console) {
-    DatasetOptions options = dataset.options(records.options());
+    DatasetOptions options = dataset.options(records.options()).withTemplate(templates.choice());
     try (Tokenizer tokenizer = Tokenizer.load(model)) {
       Dataset loaded =
-          Dataset.load(new DataFiles(data), tokenizer, ChatTemplate.load(model), options);
+          Dataset.load(new DataFiles(data), tokenizer, options.template().load(model), options);
       PackingStrategy packing = options.packing();
       Dataset packed = packing == null ? null : loaded.packed(packing, options.seqLength(), 0);
       DataAnswer answer = new DataAnswer(loaded, packed, options, tokenizer);

@@ -10,8 +10,9 @@ import dev.fettle.model.LoadOptions;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
 import dev.fettle.text.Tokenizer;
+import dev.fettle.text.records.DataFiles;
+import dev.fettle.text.records.PlainText;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -123,12 +124,8 @@ public final class Evaluation {
     }
   }
 
+  /// The text of a file, a folder or a pattern; rows are joined by blank lines.
   static String read(Path data) {
-    try {
-      return Files.readString(data, StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UserException(
-          "Cannot read the text " + data + " (" + e.getMessage() + "); expected a UTF-8 file.", e);
-    }
+    return PlainText.read(DataFiles.of(data));
   }
 }

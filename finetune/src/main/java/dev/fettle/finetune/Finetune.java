@@ -110,7 +110,7 @@ public final class Finetune {
 
   private Trainer.TrainingData loadData() {
     try (Tokenizer tokenizer = Tokenizer.load(request.model())) {
-      @Nullable ChatTemplate template = ChatTemplate.load(request.model());
+      @Nullable ChatTemplate template = request.dataset().template().load(request.model());
       Dataset all = Dataset.load(request.data(), tokenizer, template, request.dataset());
       Dataset train = all;
       Dataset validation = null;

@@ -75,6 +75,7 @@ final class RunSettings {
     json.put("seq_length", options.seqLength());
     json.put("loss_on", options.loss().toString());
     json.put("records", options.records().toString());
+    json.put("chat_template", options.template().toString());
     json.put("truncation", options.truncation().toString());
     json.put("deduplicate", options.deduplicate());
     json.put("max_samples", options.maxSamples());

@@ -19,6 +19,8 @@ import dev.fettle.tensor.UserException;
 import dev.fettle.text.ChatMessage;
 import dev.fettle.text.ChatTemplate;
 import dev.fettle.text.Tokenizer;
+import dev.fettle.text.records.RecordOptions;
+import dev.fettle.text.records.RecordReader;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
@@ -94,6 +96,24 @@ enum Target {
     @Override
     void open(byte[] data, Sandbox sandbox) {
       RepoListing.parse(new String(data, StandardCharsets.UTF_8), "acme/tiny");
+    }
+  },
+  /// Training data as JSON
+  DATA_JSON {
+    /// Formats are looked for on the whole class path; that is no cost of a file.
+    private final RecordReader warm = new RecordReader(RecordOptions.defaults());
+
+    @Override
+    void open(byte[] data, Sandbox sandbox) {
+      warm.read(sandbox.put("data.json", data), (record, number) -> true);
+    }
+  },
+  /// Training data as CSV
+  DATA_CSV {
+    @Override
+    void open(byte[] data, Sandbox sandbox) {
+      new RecordReader(RecordOptions.defaults())
+          .read(sandbox.put("data.csv", data), (record, number) -> true);
     }
   },
   /// `tokenizer.json` on its way into GGUF

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 /// @param deduplicate leave out rows that repeat an earlier one
 /// @param maxSamples only the first ones; 0 is all
 /// @param packing how samples share the rows that are trained on; null gives each its own
+/// @param template which chat template renders conversations
 public record DatasetOptions(
     int seqLength,
     LossOn loss,
@@ -20,7 +21,8 @@ public record DatasetOptions(
     Truncation truncation,
     boolean deduplicate,
     int maxSamples,
-    @Nullable PackingStrategy packing) {
+    @Nullable PackingStrategy packing,
+    TemplateChoice template) {
 
   public DatasetOptions {
     if (seqLength < 2) {
@@ -41,7 +43,8 @@ public record DatasetOptions(
         Truncation.defaults(),
         false,
         0,
-        null);
+        null,
+        TemplateChoice.ofTheModel());
   }
 
   /// Loss on answers only, or on everything.
@@ -51,27 +54,37 @@ public record DatasetOptions(
 
   public DatasetOptions withLoss(LossOn value) {
     return new DatasetOptions(
-        seqLength, value, records, truncation, deduplicate, maxSamples, packing);
+        seqLength, value, records, truncation, deduplicate, maxSamples, packing, template);
   }
 
   public DatasetOptions withRecords(RecordOptions value) {
-    return new DatasetOptions(seqLength, loss, value, truncation, deduplicate, maxSamples, packing);
+    return new DatasetOptions(
+        seqLength, loss, value, truncation, deduplicate, maxSamples, packing, template);
   }
 
   public DatasetOptions withTruncation(Truncation value) {
-    return new DatasetOptions(seqLength, loss, records, value, deduplicate, maxSamples, packing);
+    return new DatasetOptions(
+        seqLength, loss, records, value, deduplicate, maxSamples, packing, template);
   }
 
   public DatasetOptions withDeduplicate(boolean value) {
-    return new DatasetOptions(seqLength, loss, records, truncation, value, maxSamples, packing);
+    return new DatasetOptions(
+        seqLength, loss, records, truncation, value, maxSamples, packing, template);
   }
 
   public DatasetOptions withMaxSamples(int value) {
-    return new DatasetOptions(seqLength, loss, records, truncation, deduplicate, value, packing);
+    return new DatasetOptions(
+        seqLength, loss, records, truncation, deduplicate, value, packing, template);
   }
 
   public DatasetOptions withPacking(@Nullable PackingStrategy value) {
-    return new DatasetOptions(seqLength, loss, records, truncation, deduplicate, maxSamples, value);
+    return new DatasetOptions(
+        seqLength, loss, records, truncation, deduplicate, maxSamples, value, template);
+  }
+
+  public DatasetOptions withTemplate(TemplateChoice value) {
+    return new DatasetOptions(
+        seqLength, loss, records, truncation, deduplicate, maxSamples, packing, value);
   }
 
   /// For files with other names, such as GSM8K's `question` and `answer`.

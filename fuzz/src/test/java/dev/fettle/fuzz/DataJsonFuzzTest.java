@@ -1,0 +1,11 @@
+package dev.fettle.fuzz;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+
+/// Looks for files that break [Target#DATA_JSON].
+class DataJsonFuzzTest {
+  @FuzzTest(maxDuration = "1m")
+  void fuzz(byte[] data) {
+    Target.DATA_JSON.check(data);
+  }
+}
