@@ -1,5 +1,6 @@
 package dev.fettle.cli;
 
+import dev.fettle.checkpoint.Json;
 import dev.fettle.text.records.ColumnMap;
 import dev.fettle.text.records.RecordKind;
 import dev.fettle.text.records.RecordOptions;
@@ -42,6 +43,13 @@ final class RecordArguments {
       description = "The field of a .json file whose array holds the rows (default: the only one).")
   String jsonField = "";
 
+  @Option(
+      names = "--chat-template-kwargs",
+      paramLabel = "JSON",
+      description =
+          "Variables for the chat template of every conversation, such as '{\"enable_thinking\": false}'.")
+  @Nullable String chatTemplateKwargs;
+
   /// @throws dev.fettle.tensor.UserException if a name is unknown
   RecordOptions options() {
     ColumnMap columns = ColumnMap.parse(columnMap);
@@ -52,6 +60,11 @@ final class RecordArguments {
       columns = columns.with("completion", completionKey);
     }
     return new RecordOptions(
-        dataFormat == null ? null : RecordKind.parse(dataFormat), columns, jsonField);
+        dataFormat == null ? null : RecordKind.parse(dataFormat),
+        columns,
+        jsonField,
+        chatTemplateKwargs == null
+            ? Json.object()
+            : Json.parse(chatTemplateKwargs, "--chat-template-kwargs"));
   }
 }

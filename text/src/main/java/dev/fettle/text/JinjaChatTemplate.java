@@ -110,7 +110,9 @@ record JinjaChatTemplate(
 
   private Named template(Conversation conversation) {
     @Nullable Named toolUse = templates.get(TOOL_USE);
-    if (conversation.tools() != null && toolUse != null) {
+    boolean tools =
+        conversation.tools() != null || conversation.variables().path("tools").isArray();
+    if (tools && toolUse != null) {
       return toolUse;
     }
     @Nullable Named usual = templates.get(TemplateFiles.DEFAULT);

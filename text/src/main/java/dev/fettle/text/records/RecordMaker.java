@@ -8,7 +8,9 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Turns the columns of a row into a training record.
-record RecordMaker(ColumnMap map) {
+///
+/// @param variables what every conversation tells its chat template
+record RecordMaker(ColumnMap map, ObjectNode variables) {
 
   /// @throws UserException if a column is null or of the wrong type
   TrainingRecord make(RecordKind kind, ObjectNode columns) {
@@ -47,18 +49,18 @@ record RecordMaker(ColumnMap map) {
   }
 
   private TrainingRecord conversation(ObjectNode columns, List<ObjectNode> turns, int promptTurns) {
-    ObjectNode variables = Json.object();
+    ObjectNode told = variables.deepCopy();
     JsonNode tools = map.value(columns, "tools");
     if (tools.isString() && !tools.asString().isBlank()) {
       tools = Json.parse("{\"tools\": " + tools.asString() + "}", "\"tools\"").path("tools");
     }
     if (tools.isArray() && !tools.isEmpty()) {
-      variables.set("tools", tools);
+      told.set("tools", tools);
     }
     if (columns.path("chat_template_kwargs") instanceof ObjectNode more) {
-      variables.setAll(more);
+      told.setAll(more);
     }
-    return new TrainingRecord.Conversation(turns, promptTurns, variables);
+    return new TrainingRecord.Conversation(turns, promptTurns, told);
   }
 
   private List<ObjectNode> turns(ObjectNode columns, String name) {

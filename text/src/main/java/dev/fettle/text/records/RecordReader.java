@@ -35,7 +35,7 @@ public final class RecordReader {
       throw new IllegalArgumentException(file + " has no rows");
     }
     KindDetector detector = new KindDetector(options, format.unit());
-    RecordMaker maker = new RecordMaker(options.columns());
+    RecordMaker maker = new RecordMaker(options.columns(), options.templateVariables());
     format.read(
         file,
         options.jsonField(),
