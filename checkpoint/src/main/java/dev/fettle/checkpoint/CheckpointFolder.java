@@ -59,6 +59,24 @@ public final class CheckpointFolder implements Checkpoint {
       file.infos()
           .forEach((stored, info) -> add(file, info, part ? TextPart.name(stored) : stored));
     }
+    nameTiedEmbedding();
+  }
+
+  /// Tools that store a shared tensor once may keep either of its names; transformers takes both.
+  private void nameTiedEmbedding() {
+    @Nullable Stored head = owners.get(Architecture.OUTPUT_HEAD);
+    @Nullable TensorInfo info = infos.get(Architecture.OUTPUT_HEAD);
+    if (head == null
+        || info == null
+        || owners.containsKey(Architecture.EMBEDDING)
+        || !ModelConfig.parse(config, folder.resolve(CONFIG).toString()).tieWordEmbeddings()) {
+      return;
+    }
+    owners.remove(Architecture.OUTPUT_HEAD);
+    infos.remove(Architecture.OUTPUT_HEAD);
+    owners.put(Architecture.EMBEDDING, head);
+    infos.putFirst(
+        Architecture.EMBEDDING, new TensorInfo(Architecture.EMBEDDING, info.dtype(), info.shape()));
   }
 
   private void add(SafetensorsFile file, TensorInfo info, @Nullable String name) {

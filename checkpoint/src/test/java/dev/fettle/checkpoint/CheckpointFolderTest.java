@@ -44,25 +44,26 @@ class CheckpointFolderTest {
     assertThat(names(root)).containsExactlyInAnyOrder("model", "tokenizer.json");
   }
 
+  private static final ObjectNode TIED =
+      Json.parse(
+          """
+          {"model_type": "gemma", "hidden_size": 2, "intermediate_size": 2,
+           "num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1,
+           "vocab_size": 2}
+          """,
+          "test");
+
   /// transformers ties no two tensors that are both stored with different values.
   @Test
   void aTiedHeadThatIsStoredTooAndDiffersIsAnother() {
     for (float last : new float[] {4, 5}) {
       Path model = root.resolve("tied-" + last);
-      ObjectNode config =
-          Json.parse(
-              """
-              {"model_type": "gemma", "hidden_size": 2, "intermediate_size": 2,
-               "num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1,
-               "vocab_size": 2}
-              """,
-              "test");
       List<TensorInfo> plan =
           List.of(
               new TensorInfo(Architecture.EMBEDDING, DType.F32, Shape.of(2, 2)),
               new TensorInfo(Architecture.OUTPUT_HEAD, DType.F32, Shape.of(2, 2)));
       try (CheckpointWriter writer =
-          CheckpointWriter.create(model, config, plan, List.of(), false, 1 << 20)) {
+          CheckpointWriter.create(model, TIED, plan, List.of(), false, 1 << 20)) {
         writer.write(Architecture.EMBEDDING, HostTensor.of(new float[] {1, 2, 3, 4}, 2, 2));
         writer.write(Architecture.OUTPUT_HEAD, HostTensor.of(new float[] {1, 2, 3, last}, 2, 2));
         writer.commit();
@@ -70,6 +71,22 @@ class CheckpointFolderTest {
       try (CheckpointFolder read = CheckpointFolder.open(model)) {
         assertThat(read.config().tieWordEmbeddings()).isEqualTo(last == 4);
       }
+    }
+  }
+
+  @Test
+  void aTiedEmbeddingMayBeStoredAsTheHead() {
+    Path model = root.resolve("head");
+    List<TensorInfo> plan =
+        List.of(new TensorInfo(Architecture.OUTPUT_HEAD, DType.F32, Shape.of(2, 2)));
+    try (CheckpointWriter writer =
+        CheckpointWriter.create(model, TIED, plan, List.of(), false, 1 << 20)) {
+      writer.write(Architecture.OUTPUT_HEAD, HostTensor.of(new float[] {1, 2, 3, 4}, 2, 2));
+      writer.commit();
+    }
+    try (CheckpointFolder read = CheckpointFolder.open(model)) {
+      assertThat(read.infos().keySet()).containsExactly(Architecture.EMBEDDING);
+      assertThat(read.tensor(Architecture.EMBEDDING).toFloats()).containsExactly(1, 2, 3, 4);
     }
   }
 
