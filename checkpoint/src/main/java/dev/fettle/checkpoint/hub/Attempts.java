@@ -7,6 +7,7 @@ import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpTimeoutException;
 import java.time.Duration;
 import java.util.function.Consumer;
+import javax.net.ssl.SSLHandshakeException;
 import org.jspecify.annotations.Nullable;
 
 /// How often something is tried again, and after which wait: 1, 2, 4, 8 seconds, or what the server
@@ -41,6 +42,13 @@ final class Attempts {
   void failed(String what, Throwable failure) {
     String reason = reason(failure);
     failures++;
+    if (failure instanceof SSLHandshakeException) {
+      throw gaveUp(
+          "%s: no encrypted connection (%s); if a proxy has a certificate of its own, name it with"
+                  .formatted(what, reason)
+              + " FETTLE_JAVA_OPTS=-Djavax.net.ssl.trustStore=FILE.",
+          failure);
+    }
     if (failure instanceof ConnectException && failures >= MOST_WITHOUT_CONNECTION) {
       throw gaveUp(
           "%s: %s; check the network, HF_ENDPOINT and HTTPS_PROXY, and run it again: what is here already is kept."
