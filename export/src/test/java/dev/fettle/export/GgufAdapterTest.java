@@ -103,8 +103,8 @@ class GgufAdapterTest {
         AdapterFolder stored = AdapterFolder.open(adapter);
         LoraAdapter attached = LoraAdapter.attach(model, stored);
         Scope scope = Scope.open()) {
-      assertThat(attached.targets()).hasSize(6);
-      return model.logits(new int[][] {{1, 17, 2, 90, 33, 33, 4, 8, 60, 71, 5}}).toFloats();
+      assertThat(attached.targets()).hasSize(3 * model.config().numHiddenLayers());
+      return model.logits(new int[][] {{1, 17, 2, 50, 33, 33, 4, 8, 60, 71, 5}}).toFloats();
     }
   }
 
@@ -132,7 +132,7 @@ class GgufAdapterTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"llama3", "qwen2"})
+  @ValueSource(strings = {"llama3", "qwen2", "gemma2", "gemma3"})
   void scalesOfEveryLayerAreBakedIn(String family) throws IOException {
     Path peft = adapter(family, PATTERNS, DType.F32);
     assertThat(difference(logits(family, export(family, peft)), logits(family, peft)))

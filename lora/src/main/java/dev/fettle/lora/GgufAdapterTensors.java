@@ -10,8 +10,10 @@ import dev.fettle.checkpoint.gguf.GgufMetadata;
 import dev.fettle.checkpoint.gguf.GgufTensorInfo;
 import dev.fettle.checkpoint.gguf.GgufTensorType;
 import dev.fettle.checkpoint.gguf.RowPermutation;
+import dev.fettle.checkpoint.gguf.WeightChange;
 import dev.fettle.quantize.GgmlTensor;
 import dev.fettle.quantize.GgmlType;
+import dev.fettle.tensor.Casts;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.HostTensor;
 import dev.fettle.tensor.UserException;
@@ -174,8 +176,10 @@ final class GgufAdapterTensors implements TensorSource {
     if (info == null || tensor == null) {
       throw new UserException("Adapter " + path() + " has no tensor '" + name + "'.");
     }
-    HostTensor plain = new HostTensor(info.dtype(), info.shape(), data(tensor));
-    RowPermutation permutation = permutation(name);
+    WeightChange change = change(name);
+    HostTensor plain =
+        unscaled(new HostTensor(info.dtype(), info.shape(), data(tensor)), change.factor());
+    RowPermutation permutation = change.permutation();
     if (permutation == null) {
       return plain;
     }
@@ -199,18 +203,32 @@ final class GgufAdapterTensors implements TensorSource {
     return floats;
   }
 
-  private @Nullable RowPermutation permutation(String name) {
+  /// B of a layer whose outputs llama.cpp needs `factor` times as large.
+  private HostTensor unscaled(HostTensor tensor, double factor) {
+    if (factor == 1) {
+      return tensor;
+    }
+    float[] numbers = tensor.toFloats();
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = (float) (numbers[i] / factor);
+    }
+    MemorySegment own = arena.allocate(tensor.byteSize(), 64);
+    Casts.fromFloat(MemorySegment.ofArray(numbers), numbers.length, tensor.dtype(), own);
+    return new HostTensor(tensor.dtype(), tensor.shape(), own);
+  }
+
+  private WeightChange change(String name) {
     ModelConfig config = model;
     if (config == null) {
       throw new IllegalStateException("the model of the adapter is not known yet");
     }
     String suffix = ".lora_B.weight";
     return name.endsWith(suffix)
-        ? family.permutation(
+        ? family.change(
             name.substring(AdapterPart.PREFIX.length(), name.length() - suffix.length())
                 + ".weight",
             config)
-        : null;
+        : WeightChange.NONE;
   }
 
   @Override
