@@ -44,6 +44,13 @@ final class DataOptions {
   boolean lossOnPrompt;
 
   @Option(
+      names = "--chat-template",
+      paramLabel = "NAME|FILE",
+      description =
+          "One of the model's named chat templates, or a file with one (default: the model's).")
+  @Nullable String chatTemplate;
+
+  @Option(
       names = "--packing",
       description =
           "Put several samples into a row of --seq-length tokens; they do not see each other.")
@@ -108,7 +115,7 @@ final class DataOptions {
         deduplicate,
         maxSamples,
         packing(),
-        TemplateChoice.ofTheModel());
+        new TemplateChoice(chatTemplate, null));
   }
 
   private LossOn loss() {

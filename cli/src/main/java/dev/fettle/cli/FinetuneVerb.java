@@ -108,9 +108,6 @@ final class FinetuneVerb extends Verb {
   @ArgGroup(validate = false, heading = "%nColumns of the data:%n")
   RecordArguments records = new RecordArguments();
 
-  @ArgGroup(validate = false, heading = "%nConversations:%n")
-  ChatTemplateOptions templates = new ChatTemplateOptions();
-
   @ArgGroup(validate = false, heading = "%nTraining:%n")
   TrainingArguments training = new TrainingArguments();
 
@@ -149,7 +146,7 @@ final class FinetuneVerb extends Verb {
 
   private FinetuneRequest request() {
     TrainingMethod chosen = TrainingMethod.parse(method);
-    DatasetOptions options = dataset.options(records.options()).withTemplate(templates.choice());
+    DatasetOptions options = dataset.options(records.options());
     if (chosen.usesAdapter() && lora.initialAdapter == null) {
       checkRank();
     }

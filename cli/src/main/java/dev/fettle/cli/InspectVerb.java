@@ -78,9 +78,6 @@ final class InspectVerb extends Verb {
   @ArgGroup(validate = false, heading = "%nColumns of the data:%n")
   RecordArguments records = new RecordArguments();
 
-  @ArgGroup(validate = false, heading = "%nConversations:%n")
-  ChatTemplateOptions templates = new ChatTemplateOptions();
-
   InspectVerb(Console console) {
     super(console);
   }
@@ -108,7 +105,7 @@ final class InspectVerb extends Verb {
   }
 
   private Answer inspectData(Console console) {
-    DatasetOptions options = dataset.options(records.options()).withTemplate(templates.choice());
+    DatasetOptions options = dataset.options(records.options());
     try (Tokenizer tokenizer = Tokenizer.load(model)) {
       Dataset loaded =
           Dataset.load(new DataFiles(data), tokenizer, options.template().load(model), options);

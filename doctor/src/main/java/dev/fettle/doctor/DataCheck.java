@@ -2,14 +2,17 @@ package dev.fettle.doctor;
 
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.tensor.UserException;
+import dev.fettle.text.ChatTemplate;
 import dev.fettle.text.Dataset;
 import dev.fettle.text.DatasetFindings;
 import dev.fettle.text.DatasetOptions;
 import dev.fettle.text.DatasetSummary;
+import dev.fettle.text.TemplateChoice;
 import dev.fettle.text.Tokenizer;
 import dev.fettle.text.records.DataFiles;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// Whether training would learn what the data says: reads the file as `fettle finetune` does.
 record DataCheck() implements ModelCheck {
@@ -35,7 +38,7 @@ record DataCheck() implements ModelCheck {
     DatasetOptions options = patient.request().dataset().withPacking(null);
     positions(patient, options, findings);
     try {
-      Dataset dataset = Dataset.load(file, tokenizer, patient.templateOrNull(), options);
+      Dataset dataset = Dataset.load(file, tokenizer, template(patient, options), options);
       summary(dataset.summary(), options.seqLength(), positions(patient), findings);
       findings.addAll(DataRows.of(dataset, patient).findings());
     } catch (UserException e) {
@@ -71,7 +74,7 @@ record DataCheck() implements ModelCheck {
       String message) {
     DatasetOptions uncut = uncut(options);
     Attempt<Dataset> whole =
-        Attempt.of(() -> Dataset.load(file, tokenizer, patient.templateOrNull(), uncut));
+        Attempt.of(() -> Dataset.load(file, tokenizer, template(patient, options), uncut));
     Dataset dataset = whole.value();
     if (dataset != null) {
       return Finding.error(
@@ -80,7 +83,7 @@ record DataCheck() implements ModelCheck {
     Attempt<Dataset> everything =
         Attempt.of(() ->
             Dataset.load(
-                file, tokenizer, patient.templateOrNull(), uncut.withCompletionOnly(false)));
+                file, tokenizer, template(patient, options), uncut.withCompletionOnly(false)));
     return everything.failed()
         ? Finding.error(id(), message, "correct the file where the message says")
         : Finding.error(
@@ -97,7 +100,15 @@ record DataCheck() implements ModelCheck {
         options.truncation(),
         options.deduplicate(),
         options.maxSamples(),
-        null);
+        null,
+        options.template());
+  }
+
+  /// The template that training will use.
+  private static @Nullable ChatTemplate template(Patient patient, DatasetOptions options) {
+    return options.template().equals(TemplateChoice.ofTheModel())
+        ? patient.templateOrNull()
+        : options.template().load(patient.path());
   }
 
   private void summary(

@@ -76,7 +76,8 @@ final class TextReader {
   /// Cuts a stream of tokens.
   private static final class Blocks {
     private final Sink sink;
-    private final int[] block;
+    private final int seqLength;
+    private int[] block;
     private int filled;
     private long tokens;
     private long number;
@@ -84,17 +85,21 @@ final class TextReader {
 
     Blocks(int seqLength, Sink sink) {
       this.sink = sink;
-      this.block = new int[seqLength];
+      this.seqLength = seqLength;
+      this.block = new int[Math.min(seqLength, 1 << 12)];
     }
 
     void add(int[] ids) {
       tokens += ids.length;
       for (int at = 0; at < ids.length && wanted; ) {
-        int count = Math.min(block.length - filled, ids.length - at);
+        int count = Math.min(seqLength - filled, ids.length - at);
+        if (filled + count > block.length) {
+          block = Arrays.copyOf(block, Math.min(seqLength, Math.max(filled + count, 2 * block.length)));
+        }
         System.arraycopy(ids, at, block, filled, count);
         filled += count;
         at += count;
-        if (filled == block.length) {
+        if (filled == seqLength) {
           end();
         }
       }
