@@ -6,8 +6,10 @@ import dev.fettle.evaluate.Evaluation;
 import dev.fettle.evaluate.Evaluation.Candidate;
 import dev.fettle.evaluate.Evaluation.Row;
 import dev.fettle.evaluate.Perplexity;
+import dev.fettle.plan.ModelSpec;
 import dev.fettle.plan.Work;
 import dev.fettle.tensor.DType;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -101,11 +103,19 @@ final class EvaluateVerb extends Verb {
           console,
           model,
           new Work.Evaluation(
-              computeDtype(), seqLength, maxTokens, WorkOptions.textBytes(data), compare));
+              computeDtype(), seqLength, maxTokens, WorkOptions.textBytes(data), beside(model)));
     }
     Answer answer = compare ? compare(console) : measure(console);
     plan.report(console);
     return new Answer(plan.add(answer.json()), answer.exitCode());
+  }
+
+  /// What the reference takes while another model is compared with it.
+  private long beside(Path model) {
+    boolean reference = model.equals(models.getFirst());
+    return !compare || reference || !Files.exists(models.getFirst())
+        ? 0
+        : ModelSpec.of(models.getFirst()).loadedBytes(computeDtype());
   }
 
   private Answer compare(Console console) {

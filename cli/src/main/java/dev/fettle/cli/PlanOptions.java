@@ -60,7 +60,8 @@ final class PlanOptions {
     if (!ignore && !predicted.fits(memory.available())) {
       throw new UserException(refusal(model, work, predicted, memory));
     }
-    plan = predicted;
+    MemoryPlan before = plan;
+    plan = before != null && before.peakBytes() > predicted.peakBytes() ? before : predicted;
     boolean fits = predicted.fits(memory.available());
     if (!fits || predicted.peakBytes() >= WORTH_SAYING) {
       console

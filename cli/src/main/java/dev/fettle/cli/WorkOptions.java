@@ -135,8 +135,7 @@ final class WorkOptions {
   }
 
   Work evaluation() {
-    return new Work.Evaluation(
-        compute(), atLeast("--seq-length", seqLength, 2), 0, textBytes(), false);
+    return new Work.Evaluation(compute(), atLeast("--seq-length", seqLength, 2), 0, textBytes(), 0);
   }
 
   Work quantization() {

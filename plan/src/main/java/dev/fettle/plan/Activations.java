@@ -49,7 +49,8 @@ record Activations(
     if (config().norms().queryKey()) {
       perToken += queries() + keys();
     }
-    return tokens * perToken * compute.bytes() + keptByAdapter() / config().numHiddenLayers();
+    return Part.capped((double) tokens * perToken * compute.bytes())
+        + keptByAdapter() / config().numHiddenLayers();
   }
 
   /// Per layer `x · Aᵀ`, the mask of its dropout, and with DoRA the output before its magnitude.
@@ -63,12 +64,12 @@ record Activations(
         perToken += part.rank() + (dropout ? part.in() : 0) + (part.dora() ? part.out() : 0);
       }
     }
-    return tokens * perToken * compute.bytes();
+    return Part.capped((double) tokens * perToken * compute.bytes());
   }
 
   /// The input of one block, which is the output of the one before.
   long blockInput() {
-    return tokens * hidden() * compute.bytes();
+    return Part.capped((double) tokens * hidden() * compute.bytes());
   }
 
   /// The embedding's output is the first block's input; beside the blocks' outputs live the result
@@ -80,12 +81,13 @@ record Activations(
   /// What the gradient of one block takes at its fullest: of the feed-forward part the gradient of
   /// the product and of the inputs, or of the attention its output and gradients in float32.
   long backwardOfBlock() {
-    long feedForward = tokens * (config().intermediateSize() + 4 * hidden()) * compute.bytes();
-    long attention =
-        tokens * (queries() * (2L * DType.F32.bytes() + 3L * compute.bytes()))
-            + tokens * keys() * 2 * (DType.F32.bytes() + compute.bytes())
+    double feedForward =
+        (double) tokens * (config().intermediateSize() + 4 * hidden()) * compute.bytes();
+    double attention =
+        (double) tokens * queries() * (2.0 * DType.F32.bytes() + 3.0 * compute.bytes())
+            + (double) tokens * keys() * 2 * (DType.F32.bytes() + compute.bytes())
             + scores();
-    return Math.max(feedForward, attention);
+    return Part.capped(Math.max(feedForward, attention));
   }
 
   /// Scores of one chunk of queries and their softmax.

@@ -44,6 +44,7 @@ final class ForwardMemory {
     DType compute = model.compute(work.compute());
     List<Part> parts = new ArrayList<>(Baseline.withEngine(work.textBytes()));
     parts.addAll(new LoadedWeights(model, compute, null).parts());
+    parts.add(new Part("the reference", work.besideBytes(), "read beside this model"));
     long windows = Math.max(1, EVALUATION_TOKENS / work.seqLength());
     long tokens = windows * work.seqLength();
     if (work.tokens() > 0) {

@@ -16,7 +16,7 @@ public record MachineRates(
     double packed,
     String source) {
   /// Measured per core on an AMD EPYC of the Zen 5 kind (AVX-512 with bfloat16), two cores.
-  private static final double PRODUCTS_16 = 300e9;
+  private static final double PRODUCTS_16 = 450e9;
 
   private static final double PRODUCTS_32 = 120e9;
   private static final double UNPACKED = 1.5e9;

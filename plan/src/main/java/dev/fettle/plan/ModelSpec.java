@@ -36,6 +36,8 @@ public record ModelSpec(
     long embeddingBytes,
     long headBytes) {
 
+  private static final double MOST_WEIGHTS = 1e14;
+
   /// Reads a model folder, a GGUF file, or a `config.json` alone; weights are not needed.
   ///
   /// @throws UserException if there is none, or its architecture is not supported
@@ -66,6 +68,7 @@ public record ModelSpec(
   /// A model whose files are there.
   static ModelSpec of(String name, Checkpoint checkpoint) {
     Architecture architecture = Architecture.of(checkpoint.config());
+    requireImaginable(architecture, name);
     long embedding = 0;
     long head = 0;
     long linears = 0;
@@ -95,6 +98,19 @@ public record ModelSpec(
         architecture.config().tieWordEmbeddings() ? 0 : head);
   }
 
+  /// So that sums of bytes stay numbers.
+  private static void requireImaginable(Architecture architecture, String source) {
+    double weights = 2.0 * architecture.config().vocabSize() * architecture.config().hiddenSize();
+    for (LinearModule module : architecture.linears()) {
+      weights += (double) module.inFeatures() * module.outFeatures();
+    }
+    if (weights > MOST_WEIGHTS) {
+      throw new UserException(
+          "%s describes a model of %.0e weights, more than anyone has; check its sizes."
+              .formatted(source, weights));
+    }
+  }
+
   private static boolean isPacked(LinearModule module, Checkpoint checkpoint) {
     TensorInfo info = checkpoint.infos().get(module.weightName());
     return info == null || !info.dtype().isFloat();
@@ -106,6 +122,7 @@ public record ModelSpec(
   static ModelSpec ofConfig(String name, ObjectNode json, String source) {
     ModelConfig config = ModelConfig.parse(json, source);
     Architecture architecture = Architecture.of(config);
+    requireImaginable(architecture, source);
     DType dtype = config.torchDtype();
     @Nullable ObjectNode quantization =
         json.get("quantization_config") instanceof ObjectNode node ? node : null;
@@ -139,6 +156,14 @@ public record ModelSpec(
       wanted = DType.parse(quantization.path("bnb_4bit_compute_dtype").asString());
     }
     return wanted == DType.F32 ? DType.F32 : DType.BF16;
+  }
+
+  /// Bytes of its weights while it is computed with.
+  ///
+  /// @param wanted float32 or bfloat16; null takes its own
+  public long loadedBytes(@Nullable DType wanted) {
+    return new LoadedWeights(this, compute(wanted), null)
+        .parts().stream().mapToLong(Part::bytes).sum();
   }
 
   /// What it is computed in.

@@ -6,6 +6,9 @@ import dev.fettle.checkpoint.TensorInfo;
 import dev.fettle.quantize.CheckpointQuantizer;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.Shape;
+import java.util.HashMap;
+import java.util.Map;
 
 /// Bytes of linear layers in a number format, scales included.
 final class PackedBytes {
@@ -16,8 +19,9 @@ final class PackedBytes {
   /// @param dtype of biases, and of scales that take the model's
   static long of(Architecture architecture, Scheme scheme, DType dtype) {
     long bytes = 0;
+    Map<Shape, Long> byShape = new HashMap<>(); // blocks are alike
     for (LinearModule module : architecture.linears()) {
-      bytes += of(module, scheme, dtype);
+      bytes += byShape.computeIfAbsent(module.weightShape(), _ -> of(module, scheme, dtype));
       bytes += module.bias() ? (long) module.outFeatures() * dtype.bytes() : 0;
     }
     return bytes;

@@ -105,14 +105,18 @@ public final class Remedies {
     if (wide(asked)
         && add(
             new Work.Evaluation(
-                DType.BF16, asked.seqLength(), asked.tokens(), asked.textBytes(), asked.compare()),
+                DType.BF16,
+                asked.seqLength(),
+                asked.tokens(),
+                asked.textBytes(),
+                asked.besideBytes()),
             "--compute-dtype bfloat16")) {
       return;
     }
     for (int length = asked.seqLength() / 2; length >= SHORTEST; length /= 2) {
       if (add(
           new Work.Evaluation(
-              asked.compute(), length, asked.tokens(), asked.textBytes(), asked.compare()),
+              asked.compute(), length, asked.tokens(), asked.textBytes(), asked.besideBytes()),
           "--seq-length " + length)) {
         return;
       }

@@ -92,12 +92,12 @@ final class TrainingMemory {
   }
 
   private Part kept(Activations pass, boolean recompute) {
-    long inputs = pass.blockInput() * blocks() + pass.aroundBlocks();
+    long inputs = Part.capped((double) pass.blockInput() * blocks()) + pass.aroundBlocks();
     return recompute
         ? new Part("activations", inputs, "each block's input (gradient checkpointing)")
         : new Part(
             "activations",
-            inputs + pass.keptByBlock() * blocks(),
+            inputs + Part.capped((double) pass.keptByBlock() * blocks()),
             "what %d blocks keep of %d tokens".formatted(blocks(), work.tokens()));
   }
 

@@ -151,9 +151,9 @@ public sealed interface Work {
   /// @param seqLength tokens of a window
   /// @param tokens of the text, for the time; 0 if not known
   /// @param textBytes size of the text, or 0 if not known
-  /// @param compare whether the model is read beside a reference
+  /// @param besideBytes what another model takes that is in memory at the same time; 0 if none is
   record Evaluation(
-      @Nullable DType compute, int seqLength, long tokens, long textBytes, boolean compare)
+      @Nullable DType compute, int seqLength, long tokens, long textBytes, long besideBytes)
       implements Work {}
 
   /// Statistics of activations on a text.

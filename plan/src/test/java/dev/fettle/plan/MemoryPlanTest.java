@@ -139,4 +139,17 @@ class MemoryPlanTest {
             Shapes.model(), new Work.Rewriting(new Scheme.Nf4(64, false), null, false), PLENTY);
     assertThat(plan.peakBytes()).isLessThan(400_000_000);
   }
+
+  @Test
+  void absurdSizesAreRefusedOrCapped() {
+    ObjectNode config = Shapes.config().put("hidden_size", 1 << 30).put("head_dim", 64);
+    assertThatThrownBy(() -> ModelSpec.ofConfig("huge", config, "config.json"))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("config.json");
+    Training work =
+        Shapes.training(Shapes.NF4, Shapes.lora())
+            .withBatch(Integer.MAX_VALUE, 1)
+            .withSeqLength(Integer.MAX_VALUE);
+    assertThat(MemoryPlan.of(Shapes.model(), work, PLENTY).peakBytes()).isGreaterThan(PLENTY);
+  }
 }
