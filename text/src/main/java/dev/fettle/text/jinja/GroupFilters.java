@@ -21,7 +21,7 @@ final class GroupFilters {
   }
 
   private static Value batch(Value value, Arguments arguments, Evaluator evaluator) {
-    int size = (int) Math.clamp(arguments.index(0, "linecount"), 1, Integer.MAX_VALUE);
+    int size = Math.clamp(arguments.index(0, "linecount"), 1, Integer.MAX_VALUE);
     Value fill = arguments.get(1, "fill_with", Value.None.NONE);
     List<Value> items = Operators.iterate(value);
     List<Value> batches = new ArrayList<>();
@@ -38,7 +38,7 @@ final class GroupFilters {
   }
 
   private static Value slice(Value value, Arguments arguments, Evaluator evaluator) {
-    int count = (int) Math.clamp(arguments.index(0, "slices"), 1, Integer.MAX_VALUE);
+    int count = Math.clamp(arguments.index(0, "slices"), 1, Integer.MAX_VALUE);
     Value fill = arguments.get(1, "fill_with", Value.None.NONE);
     List<Value> items = Operators.iterate(value);
     evaluator.budget().spend(count);

@@ -41,7 +41,7 @@ final class TextFilters {
 
   private static Value truncate(Value value, Arguments arguments, Evaluator evaluator) {
     String text = PythonText.str(value);
-    int length = (int) Math.clamp(arguments.integer(0, "length", 255), 0, Integer.MAX_VALUE);
+    int length = Math.clamp(arguments.integer(0, "length", 255), 0, Integer.MAX_VALUE);
     String end = PythonText.str(arguments.get(2, "end", Value.of("...")));
     long leeway = arguments.integer(3, "leeway", 5);
     int size = text.codePointCount(0, text.length());
@@ -60,7 +60,7 @@ final class TextFilters {
   }
 
   private static Value wordWrap(Value value, Arguments arguments, Evaluator evaluator) {
-    int width = (int) Math.clamp(arguments.integer(0, "width", WRAP_WIDTH), 1, Integer.MAX_VALUE);
+    int width = Math.clamp(arguments.integer(0, "width", WRAP_WIDTH), 1, Integer.MAX_VALUE);
     boolean breakLong = arguments.flag(1, "break_long_words", true);
     Value given = arguments.get(2, "wrapstring", Value.None.NONE);
     String between = given instanceof Value.None ? "\n" : PythonText.str(given);

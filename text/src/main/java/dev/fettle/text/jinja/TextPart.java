@@ -23,7 +23,7 @@ record TextPart(String text, int start) {
       return absent;
     }
     long index = Operators.index(value);
-    return (int) Math.clamp(index < 0 ? index + size : index, 0, size);
+    return Math.clamp(index < 0 ? index + size : index, 0, size);
   }
 
   boolean startsWith(String affix) {
