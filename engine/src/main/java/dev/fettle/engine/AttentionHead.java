@@ -4,7 +4,6 @@ import dev.fettle.engine.Tiles.Matrix;
 import dev.fettle.engine.VectorAttention.Inputs;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /// One key/value head with the queries of its group: the part that the forward and the backward
@@ -232,26 +231,18 @@ abstract class AttentionHead {
   final float softmax(Block block, int r) {
     int begin = r * scoresStride + block.from(r);
     int end = r * scoresStride + block.to(r);
-    int whole = begin + (end - begin) / WIDTH * WIDTH;
-    VectorMask<Float> rest = Lanes.FLOATS.indexInRange(whole, end);
+    int whole = begin + Math.ceilDiv(end - begin, WIDTH) * WIDTH;
+    // The exponentials of these, about 1e-38, are too small to change a sum of one or more.
+    Arrays.fill(p, end, whole, Float.NEGATIVE_INFINITY);
     FloatVector largest = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
-    for (int j = begin; j < whole; j += WIDTH) {
+    for (int j = begin; j < end; j += WIDTH) {
       largest = largest.max(vector(p, j));
-    }
-    if (whole < end) {
-      largest = largest.max(largest.blend(vector(p, whole), rest));
     }
     float max = largest.reduceLanes(VectorOperators.MAX); // exact in any order
     FloatVector sum = FloatVector.zero(Lanes.FLOATS);
-    for (int j = begin; j < whole; j += WIDTH) {
+    for (int j = begin; j < end; j += WIDTH) {
       FloatVector e = Lanes.exp(vector(p, j).sub(max));
       e.intoArray(p, j);
-      sum = sum.add(e);
-    }
-    if (whole < end) {
-      FloatVector zero = FloatVector.zero(Lanes.FLOATS);
-      FloatVector e = zero.blend(Lanes.exp(vector(p, whole).sub(max)), rest);
-      e.intoArray(p, whole);
       sum = sum.add(e);
     }
     return Lanes.sum(sum);
