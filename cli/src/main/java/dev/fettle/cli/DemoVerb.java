@@ -3,13 +3,18 @@ package dev.fettle.cli;
 import dev.fettle.demo.Demo;
 import dev.fettle.demo.DemoOptions;
 import dev.fettle.demo.DemoResult;
+import dev.fettle.demo.EmbeddedModel;
 import dev.fettle.demo.pretrain.Pretrain;
 import dev.fettle.demo.pretrain.PretrainOptions;
 import dev.fettle.finetune.RunRecord;
+import dev.fettle.plan.ModelSpec;
+import dev.fettle.plan.Work;
+import dev.fettle.tensor.DType;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `fettle demo`: the whole line on the embedded model, or that model from nothing.
@@ -26,6 +31,10 @@ import picocli.CommandLine.Option;
     },
     footer = {"  fettle demo", "  fettle demo --pretrain WORLD --steps 1000"})
 final class DemoVerb extends Verb {
+  /// The largest of what the demo does: training of every weight of a model like the built-in one.
+  private static final Work.Training TRAINING =
+      new Work.Training(DType.F32, null, null, null, Work.Moments.FLOAT32, 32, 128, false, 1, 0, 0);
+
   @Option(
       names = "--output",
       paramLabel = "FOLDER",
@@ -64,6 +73,8 @@ final class DemoVerb extends Verb {
       description = "With --pretrain: go on from the newest checkpoint there.")
   boolean resume;
 
+  @Mixin PlanOptions plan = new PlanOptions();
+
   DemoVerb(Console console) {
     super(console);
   }
@@ -73,6 +84,10 @@ final class DemoVerb extends Verb {
     if (steps != null && steps < 1) {
       throw usage("--steps must be 1 or more, not " + steps + ".");
     }
+    plan.check(
+        console,
+        ModelSpec.ofConfig("the built-in model", EmbeddedModel.config(), "its config.json"),
+        TRAINING);
     if (pretrain != null) {
       return pretrain(pretrain, console);
     }
@@ -96,6 +111,7 @@ final class DemoVerb extends Verb {
               progress);
     }
     print(result, console.out());
+    plan.report(console);
     return new Answer(result.json(), result.improved() ? Cli.OK : Cli.FAILED);
   }
 

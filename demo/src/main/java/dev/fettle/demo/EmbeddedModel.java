@@ -1,11 +1,14 @@
 package dev.fettle.demo;
 
 import dev.fettle.checkpoint.AtomicFiles;
+import dev.fettle.checkpoint.Json;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import tools.jackson.databind.node.ObjectNode;
 
 /// The model folder inside the jar: a Llama of 2.6 million parameters that
 /// [dev.fettle.demo.pretrain] made from nothing.
@@ -27,6 +30,12 @@ public final class EmbeddedModel {
     for (String name : FILES) {
       AtomicFiles.write(folder.resolve(name), resource(name));
     }
+  }
+
+  /// Its `config.json`.
+  public static ObjectNode config() {
+    return Json.parse(
+        new String(resource("config.json"), StandardCharsets.UTF_8), "the built-in model");
   }
 
   private static byte[] resource(String name) {

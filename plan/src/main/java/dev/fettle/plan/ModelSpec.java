@@ -119,7 +119,7 @@ public record ModelSpec(
   /// A model of which only the configuration is known.
   ///
   /// @param source the file, for messages
-  static ModelSpec ofConfig(String name, ObjectNode json, String source) {
+  public static ModelSpec ofConfig(String name, ObjectNode json, String source) {
     ModelConfig config = ModelConfig.parse(json, source);
     Architecture architecture = Architecture.of(config);
     requireImaginable(architecture, source);

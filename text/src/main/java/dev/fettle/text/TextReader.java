@@ -94,7 +94,8 @@ final class TextReader {
       for (int at = 0; at < ids.length && wanted; ) {
         int count = Math.min(seqLength - filled, ids.length - at);
         if (filled + count > block.length) {
-          block = Arrays.copyOf(block, Math.min(seqLength, Math.max(filled + count, 2 * block.length)));
+          block =
+              Arrays.copyOf(block, Math.min(seqLength, Math.max(filled + count, 2 * block.length)));
         }
         System.arraycopy(ids, at, block, filled, count);
         filled += count;
