@@ -119,7 +119,7 @@ record AdapterCheck() implements ModelCheck {
   }
 
   private static String last(String path) {
-    String[] parts = path.split("[/\\\\]+");
+    String[] parts = path.split("[/\\\\]+", -1);
     return parts.length == 0 ? "" : parts[parts.length - 1].toLowerCase(Locale.ROOT);
   }
 

@@ -72,7 +72,7 @@ record DoubleBosCheck() implements ModelCheck {
       return;
     }
     JsonNode flag = patient.json("tokenizer_config.json").path("add_bos_token");
-    boolean asked = flag.asBoolean(false);
+    boolean asked = patient.isFolder() && flag.asBoolean(false); // GGUF always says
     if (written == 1 && (asked || tokenizerAdds)) {
       findings.add(twice(patient, bos, asked, tokenizerAdds));
     }
@@ -87,10 +87,7 @@ record DoubleBosCheck() implements ModelCheck {
   }
 
   private Finding twice(Patient patient, int bos, boolean asked, boolean tokenizerAdds) {
-    String who =
-        asked
-            ? "add_bos_token in tokenizer_config.json is true"
-            : "the post_processor of tokenizer.json adds it";
+    String who = asked ? "add_bos_token in tokenizer_config.json is true" : "the tokenizer adds it";
     String found =
         "the chat template writes %s and %s: Fettle's chat and training on messages have it once, but a rendered conversation that is tokenized as plain text (a text or prompt column, --prompt, tokenizer(text) in Python%s) begins with it twice"
             .formatted(

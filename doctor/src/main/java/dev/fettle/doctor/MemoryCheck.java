@@ -37,7 +37,8 @@ record MemoryCheck() implements MachineCheck {
               id(),
               "the Java heap may grow to %s of %s, but weights live outside it"
                   .formatted(Shown.bytes(machine.maxHeap()), Shown.bytes(machine.usableMemory())),
-              "set FETTLE_JAVA_OPTS=-Xmx%dm or less".formatted(machine.usableMemory() / 4 >> 20)));
+              "set FETTLE_JAVA_OPTS=-Xmx%dm or less"
+                  .formatted((machine.usableMemory() / 4) >> 20)));
     }
     return findings;
   }

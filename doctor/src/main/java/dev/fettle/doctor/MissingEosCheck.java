@@ -119,7 +119,7 @@ record MissingEosCheck() implements ModelCheck {
     String after = whole.substring(whole.lastIndexOf(ANSWER) + ANSWER.length());
     int[] ids = tokenizer.encode(after, false);
     if (Arrays.stream(ids).noneMatch(stops.all()::contains)) {
-      findings.add(unstopped(patient, tokenizer, stops, after, ids));
+      findings.add(unstopped(patient, tokenizer, stops, after));
       return;
     }
     @Nullable Sample sample =
@@ -135,8 +135,7 @@ record MissingEosCheck() implements ModelCheck {
     reached(patient, stops, ids, findings);
   }
 
-  private Finding unstopped(
-      Patient patient, Tokenizer tokenizer, Stops stops, String after, int[] ids) {
+  private Finding unstopped(Patient patient, Tokenizer tokenizer, Stops stops, String after) {
     String marker = after.strip().lines().findFirst().orElse("");
     Integer single = marker.isEmpty() ? null : tokenizer.idOf(marker);
     if (single != null) {

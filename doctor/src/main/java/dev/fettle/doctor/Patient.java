@@ -81,7 +81,7 @@ final class Patient implements AutoCloseable {
   /// The chat template; empty if there is none.
   Attempt<Optional<ChatTemplate>> template() {
     if (template == null) {
-      template = Attempt.of(() -> Optional.ofNullable(ChatTemplate.load(path)));
+      template = Attempt.of(() -> Optional.ofNullable(request.dataset().template().load(path)));
     }
     return template;
   }

@@ -33,7 +33,7 @@ public final class Engine {
   private static String version() {
     try {
       String both = Loader.getVersion("org.bytedeco", "pytorch");
-      return both == null ? "of unknown version" : both.split("-")[0];
+      return both == null ? "of unknown version" : both.split("-", 2)[0];
     } catch (IOException e) {
       return "of unknown version"; // the jar does not say
     }

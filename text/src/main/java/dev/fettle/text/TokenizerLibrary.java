@@ -25,6 +25,6 @@ public final class TokenizerLibrary {
     } catch (IOException e) {
       return "tokenizers of unknown version"; // the jar does not say
     }
-    return "tokenizers " + properties.getProperty("version", "of unknown version").split("-")[0];
+    return "tokenizers " + properties.getProperty("version", "of unknown version").split("-", 2)[0];
   }
 }
