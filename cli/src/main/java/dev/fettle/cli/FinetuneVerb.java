@@ -189,7 +189,7 @@ final class FinetuneVerb extends Verb {
   /// A rank larger than a layer would train more than the layer itself.
   private void checkRank() {
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
-      LoraCount.of(lora.config(), Architecture.of(checkpoint.config()));
+      LoraCount.of(lora.config(), lora.plan(Architecture.of(checkpoint.config())));
     }
   }
 }

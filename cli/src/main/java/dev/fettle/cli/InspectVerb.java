@@ -4,6 +4,7 @@ import dev.fettle.checkpoint.Checkpoint;
 import dev.fettle.checkpoint.Json;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.checkpoint.TensorInfo;
+import dev.fettle.lora.AdapterPlan;
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.lora.TargetModules;
 import dev.fettle.quantize.CheckpointInspection;
@@ -95,8 +96,9 @@ final class InspectVerb extends Verb {
         return Answer.of(json);
       }
       TargetModules targets = TargetModules.parse(targetModules);
+      LoraConfig config = LoraConfig.of(loraR, 2.0 * loraR, targets);
       LoraCount lora =
-          LoraCount.of(LoraConfig.of(loraR, 2.0 * loraR, targets), inspection.architecture());
+          LoraCount.of(config, AdapterPlan.ofWritten(config, inspection.architecture()));
       print(console, checkpoint, inspection);
       printLora(console, lora, inspection.parameters());
       json.set("lora", json(lora));

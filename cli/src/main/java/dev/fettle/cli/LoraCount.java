@@ -1,6 +1,5 @@
 package dev.fettle.cli;
 
-import dev.fettle.checkpoint.Architecture;
 import dev.fettle.lora.AdapterPart;
 import dev.fettle.lora.AdapterPlan;
 import dev.fettle.lora.LoraConfig;
@@ -13,10 +12,8 @@ import dev.fettle.tensor.UserException;
 /// @param modules adapted layers
 /// @param parameters trained values in all
 record LoraCount(int rank, TargetModules targets, int modules, long parameters) {
-  /// @throws UserException if the configuration does not go with the model, or a rank is larger
-  ///   than a layer
-  static LoraCount of(LoraConfig config, Architecture architecture) {
-    AdapterPlan plan = AdapterPlan.of(config, architecture);
+  /// @throws UserException if a rank is larger than a layer
+  static LoraCount of(LoraConfig config, AdapterPlan plan) {
     for (AdapterPart.LowRank part : plan.lowRanks()) {
       long smaller = Math.min(part.in(), part.out());
       if (part.rank() > smaller) {

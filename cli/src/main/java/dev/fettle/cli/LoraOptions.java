@@ -1,5 +1,7 @@
 package dev.fettle.cli;
 
+import dev.fettle.checkpoint.Architecture;
+import dev.fettle.lora.AdapterPlan;
 import dev.fettle.lora.LoraConfig;
 import dev.fettle.lora.LoraInit;
 import dev.fettle.lora.TargetModules;
@@ -132,6 +134,14 @@ final class LoraOptions {
     }
     JsonOption option = new JsonOption("--lora-config", loraConfig);
     return LoraConfig.ofPeft(option.read(), option.source());
+  }
+
+  /// What the adapter consists of. Names of the command line must all match something; those of a
+  /// LoraConfig that served other models need not, as in PEFT.
+  AdapterPlan plan(Architecture architecture) {
+    return loraConfig == null
+        ? AdapterPlan.ofWritten(config(), architecture)
+        : AdapterPlan.of(config(), architecture);
   }
 
   private LoraConfig ownConfig() {

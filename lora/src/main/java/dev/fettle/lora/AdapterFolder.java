@@ -103,7 +103,7 @@ public final class AdapterFolder implements AutoCloseable {
     if (tensors instanceof GgufAdapterTensors gguf) {
       gguf.fit(architecture.config());
     }
-    AdapterPlan plan = AdapterPlan.ofStored(config, architecture);
+    AdapterPlan plan = AdapterPlan.of(config, architecture);
     Set<String> known = new HashSet<>();
     for (AdapterPart part : plan.parts()) {
       part.tensors()

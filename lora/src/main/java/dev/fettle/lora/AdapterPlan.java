@@ -27,16 +27,19 @@ public record AdapterPlan(List<LowRank> lowRanks, List<Whole> wholes, List<Token
     tokens = List.copyOf(tokens);
   }
 
-  /// @throws dev.fettle.tensor.UserException if the configuration names what the model does not
-  ///   have, or combines what PEFT does not
+  /// As PEFT takes a configuration: names in `target_modules` may match nothing, as long as one
+  /// matches.
+  ///
+  /// @throws dev.fettle.tensor.UserException if the configuration names nothing that the model has,
+  ///   or combines what PEFT does not
   public static AdapterPlan of(LoraConfig config, Architecture architecture) {
-    return new AdapterPlanner(config, architecture, true).plan();
+    return new AdapterPlanner(config, architecture, false).plan();
   }
 
-  /// As [#of], for an adapter that exists: PEFT saves names in `target_modules` that match nothing,
-  /// as long as one matches.
-  static AdapterPlan ofStored(LoraConfig config, Architecture architecture) {
-    return new AdapterPlanner(config, architecture, false).plan();
+  /// As [#of], for names that a person has just written: each must match something, so that a
+  /// misspelt one is found before the training.
+  public static AdapterPlan ofWritten(LoraConfig config, Architecture architecture) {
+    return new AdapterPlanner(config, architecture, true).plan();
   }
 
   /// All parts, low-rank updates first.
