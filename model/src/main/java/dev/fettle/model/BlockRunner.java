@@ -5,7 +5,6 @@ import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.engine.Scope;
 import dev.fettle.engine.Tape;
 import dev.fettle.engine.Tensor;
-import dev.fettle.engine.Tensors;
 import dev.fettle.tensor.DType;
 import java.nio.file.Path;
 
@@ -75,8 +74,7 @@ public final class BlockRunner implements AutoCloseable {
   /// @return `[batch · length, hidden]` in the compute dtype, in the current scope
   public Tensor embed(int[][] ids) {
     try (Scope scope = Scope.open()) {
-      Tensor flat = Tensors.ofIds(ids).view(-1);
-      return scope.keep(embedding.apply(Tape.inference(), flat).value());
+      return scope.keep(embedding.apply(Tape.inference(), embedding.rows(ids)).value());
     }
   }
 

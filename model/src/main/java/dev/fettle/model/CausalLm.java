@@ -169,7 +169,7 @@ public final class CausalLm implements AutoCloseable {
   public Tensor embed(int[][] ids) {
     checkLength(ids[0].length);
     try (Scope scope = Scope.open()) {
-      return scope.keep(embedding.apply(Tape.inference(), Tensors.ofIds(ids).view(-1)).value());
+      return scope.keep(embedding.apply(Tape.inference(), embedding.rows(ids)).value());
     }
   }
 
@@ -309,7 +309,7 @@ public final class CausalLm implements AutoCloseable {
 
   private Var forward(Pass pass, int[][] ids, boolean recompute, BlockListener listener) {
     checkLength(pass.start() + Documents.longest(pass.starts(), pass.length()));
-    Tensor flat = Tensors.ofIds(ids).view(-1);
+    Tensor flat = embedding.rows(ids);
     Var x = embedding.apply(pass.tape(), flat);
     int index = 0;
     for (DecoderBlock block : blocks) {

@@ -7,6 +7,7 @@ import dev.fettle.engine.Tensors;
 import dev.fettle.engine.Var;
 import dev.fettle.quantize.QuantizedTensor;
 import dev.fettle.tensor.DType;
+import dev.fettle.tensor.UserException;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -54,6 +55,24 @@ public final class Embedding {
   /// Replaces rows, or puts the frozen ones back.
   public void tokens(@Nullable TokenRows rows) {
     tokens = rows;
+  }
+
+  /// Token ids one after another, I64 `[batch · length]`.
+  ///
+  /// @param ids equally long rows
+  /// @throws UserException if an id is outside the vocabulary
+  Tensor rows(int[][] ids) {
+    long vocabulary = weight.out();
+    for (int[] row : ids) {
+      for (int id : row) {
+        if (id < 0 || id >= vocabulary) {
+          throw new UserException(
+              "Token %d is outside the model's vocabulary of %d; the tokenizer belongs to another model ('fettle doctor' shows where they differ)."
+                  .formatted(id, vocabulary));
+        }
+      }
+    }
+    return Tensors.ofIds(ids).view(-1);
   }
 
   /// @param ids I64 `[rows]`

@@ -53,4 +53,15 @@ class FamiliesTest {
           .hasMessageContaining("256");
     }
   }
+
+  @Test
+  void aTokenOutsideTheVocabularyIsRefused() {
+    Path folder = Path.of("src/test/resources/golden/families/llama3");
+    try (CausalLm model = CausalLm.load(folder, LoadOptions.defaults())) {
+      int outside = model.config().vocabSize();
+      assertThatThrownBy(() -> model.logits(new int[][] {{1, outside}}))
+          .isInstanceOf(UserException.class)
+          .hasMessageContaining("Token " + outside);
+    }
+  }
 }
