@@ -113,7 +113,8 @@ public final class MemoryTable {
   /// @return by what share the prediction is too large
   private static double measure(Path launcher, Path model, Row row)
       throws IOException, InterruptedException {
-    Path output = Files.createTempDirectory("fettle-memory").resolve("out");
+    Path folder = Files.createTempDirectory("fettle-memory");
+    Path output = folder.resolve("out");
     try {
       ObjectNode answer = run(launcher, model, row, output);
       double predicted = answer.get("predicted_peak_bytes").asDouble();
@@ -132,7 +133,7 @@ public final class MemoryTable {
               : "");
       return error;
     } finally {
-      AtomicFolder.delete(output.getParent());
+      AtomicFolder.delete(folder);
     }
   }
 

@@ -8,6 +8,7 @@ import dev.fettle.checkpoint.hub.HubCache;
 import dev.fettle.checkpoint.hub.HubEnvironment;
 import dev.fettle.checkpoint.hub.ModelName;
 import dev.fettle.tensor.UserException;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -123,7 +124,9 @@ final class FetchVerb extends Verb {
         plan = fetch.plan();
       } catch (UncheckedIOException e) {
         Optional<Path> folder = force || dryRun ? Optional.empty() : cached(environment, request);
-        String note = Objects.requireNonNullElse(e.getCause().getMessage(), "no connection");
+        IOException cause = e.getCause();
+        String reason = cause == null ? null : cause.getMessage();
+        String note = Objects.requireNonNullElse(reason, "no connection");
         return answer(
             console, request, folder.orElseThrow(() -> e), note + "\nThis is what the cache has:");
       }

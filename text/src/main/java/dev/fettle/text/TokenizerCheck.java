@@ -2,6 +2,7 @@ package dev.fettle.text;
 
 import dev.fettle.checkpoint.sentencepiece.CharsMap;
 import dev.fettle.tensor.UserException;
+import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -9,6 +10,11 @@ import tools.jackson.databind.node.ObjectNode;
 /// What the tokenizers library takes for granted in a `tokenizer.json`. Where it is not so, its
 /// native code ends the process, so this is looked at before.
 final class TokenizerCheck {
+  /// Bytes of the longest piece of a Unigram vocabulary. The library keeps the pieces in a tree and
+  /// frees it by recursion, a call a byte: 16,000 bytes fit the stack of a thread here, 30,000 do
+  /// not. SentencePiece trains pieces of up to 16 characters.
+  private static final int LONGEST_PIECE = 4096;
+
   private final String source;
 
   private TokenizerCheck(String source) {
@@ -21,6 +27,23 @@ final class TokenizerCheck {
     check.normalizer(json.path("normalizer"));
     check.postProcessor(json.path("post_processor"));
     check.merges(json.path("model"));
+    check.pieces(json.path("model").path("vocab"));
+  }
+
+  /// Unigram's vocabulary is a list of texts and scores, the others' an object.
+  private void pieces(JsonNode vocabulary) {
+    if (!vocabulary.isArray()) {
+      return;
+    }
+    for (JsonNode entry : vocabulary) {
+      String piece = entry.path(0).asString("");
+      int bytes = piece.getBytes(StandardCharsets.UTF_8).length;
+      if (bytes > LONGEST_PIECE) {
+        throw new UserException(
+            "The piece '%s…' in %s has %d bytes; at most %d are supported."
+                .formatted(piece.substring(0, 20), source, bytes, LONGEST_PIECE));
+      }
+    }
   }
 
   private void normalizer(JsonNode normalizer) {

@@ -94,6 +94,7 @@ record TokenizerSource(String text, ObjectNode json, SpecialTokenMap special, St
 
   private static TokenizerSource ofPieces(Path folder, Path file) {
     ObjectNode json = SentencePieceTokenizer.toTokenizerJson(file);
+    TokenizerCheck.check(json, file.toString());
     SpecialTokenMap special =
         SpecialTokenMap.ofFolder(folder)
             .withDefaults(SentencePieceTokenizer.toTokenizerConfig(file));
