@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ModelConfigTest {
   private static final String MINIMAL =
@@ -139,6 +140,25 @@ class ModelConfigTest {
     assertThat(config.torchDtype()).isEqualTo(DType.BF16);
     assertThat(rotary(config).theta()).isEqualTo(500_000);
     assertThat(rotary(config).scaling()).isEqualTo(new RopeScaling.Linear(2));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"longrope", "yarn", "su"})
+  void phi3ScalesFromTheLengthBesideTheScaling(String name) {
+    ModelConfig config =
+        parse(
+            MINIMAL
+                .formatted(
+                    """
+                    , "max_position_embeddings": 131072, "rope_scaling":
+                    {"type": "%s", "original_max_position_embeddings": 8192,
+                     "short_factor": [1, 1], "long_factor": [2, 3]}\
+                    """
+                        .formatted(name))
+                .replace("llama", "phi3"));
+    RopeScaling.Longrope scaling = (RopeScaling.Longrope) requireNonNull(rotary(config).scaling());
+    assertThat(scaling.originalMaxPositionEmbeddings()).isEqualTo(4096);
+    assertThat(scaling.attentionFactor()).isEqualTo(Math.sqrt(1 + Math.log(32) / Math.log(4096)));
   }
 
   @Test
