@@ -24,6 +24,7 @@ final class Attempts {
   private final Pause pause;
   private final Consumer<String> note;
   private int failures;
+  private long furthest;
 
   /// @param note is told why it is tried again
   Attempts(Pause pause, Consumer<String> note) {
@@ -31,8 +32,21 @@ final class Attempts {
     this.note = note;
   }
 
-  /// Something was achieved: the next failure is the first one again.
-  void progressed() {
+  /// A download is that far. Further than ever by a step, the next failure is the first one again;
+  /// to get again what was lost is no progress, or a server that always sends the first half would
+  /// be asked for ever.
+  ///
+  /// @param step at least 1
+  void reached(long size, long step) {
+    if (size - furthest >= step) {
+      furthest = size;
+      failures = 0;
+    }
+  }
+
+  /// The download begins once more, as if nothing had been tried.
+  void startOver() {
+    furthest = 0;
     failures = 0;
   }
 

@@ -12,6 +12,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// The files of a model, from a hub to this machine. First [#plan], which only asks, then [#run].
@@ -26,20 +27,21 @@ public final class Fetch implements AutoCloseable {
   /// @param agent for the header `User-Agent`, such as `fettle/1.0`
   public Fetch(
       HubEnvironment environment, FetchRequest request, FetchListener listener, String agent) {
-    this(environment, request, listener, agent, Pause.interruptible(listener::check));
+    this(environment, request, listener, agent, Pause::interruptible);
   }
 
+  /// @param pause makes the waiting from what throws when the work is to end
   Fetch(
       HubEnvironment environment,
       FetchRequest request,
       FetchListener listener,
       String agent,
-      Pause pause) {
+      Function<Runnable, Pause> pause) {
     this.environment = environment;
     this.request = request;
     this.listener = FetchListener.synchronizedOn(listener);
-    this.pause = pause;
     client = new HubClient(environment, agent, listener::check);
+    this.pause = pause.apply(client.watchdog()::check);
   }
 
   /// Asks the hub which files there are and says what [#run] would do.

@@ -20,8 +20,30 @@ import org.jspecify.annotations.Nullable;
 record FileChoice(List<RepoFile> files, List<String> notes) {
   private static final Set<String> PICKLE_ENDINGS =
       Set.of(
-          "bin", "pt", "pth", "ckpt", "pkl", "pickle", "joblib", "dill", "npy", "npz", "nemo", "h5",
-          "keras", "mar");
+          "bin",
+          "pt",
+          "pth",
+          "ckpt",
+          "pkl",
+          "pickle",
+          "joblib",
+          "dill",
+          "npy",
+          "npz",
+          "nemo",
+          "h5",
+          "keras",
+          "mar",
+          "pdparams",
+          "pdopt",
+          "sav",
+          "th",
+          "t7");
+
+  /// What is read as data and nothing else, whatever stands before it:
+  /// `pytorch_model.bin.index.json`, `README.th.md`.
+  private static final Set<String> PLAIN_ENDINGS =
+      Set.of("json", "jsonl", "csv", "tsv", "parquet", "md", "txt", "safetensors", "gguf");
 
   private static final Pattern SHARD = Pattern.compile("model-\\d{5}-of-\\d{5}\\.safetensors");
   private static final String SINGLE = "model.safetensors";
@@ -53,9 +75,13 @@ record FileChoice(List<RepoFile> files, List<String> notes) {
     return without(new FileChoice(found, List.of()), request.exclude(), name);
   }
 
+  /// By any of its endings: `model.pth.tar` and `data.pkl.gz` too.
   static boolean isPickle(RepoFile file) {
-    String lower = file.name().toLowerCase(Locale.ROOT);
-    return PICKLE_ENDINGS.contains(lower.substring(lower.lastIndexOf('.') + 1));
+    List<String> parts = List.of(file.name().toLowerCase(Locale.ROOT).split("\\.", -1));
+    List<String> endings = parts.subList(1, parts.size());
+    return !endings.isEmpty()
+        && !PLAIN_ENDINGS.contains(endings.getLast())
+        && endings.stream().anyMatch(PICKLE_ENDINGS::contains);
   }
 
   private static FileChoice byPatterns(

@@ -32,6 +32,7 @@ final class HubLock implements AutoCloseable {
   /// Waits until it is free.
   ///
   /// @param what is downloaded under it, for the note
+  /// @param pause between two looks; what it throws ends the wait
   static HubLock acquire(Path file, String what, Pause pause, Consumer<String> note) {
     try {
       Files.createDirectories(file.getParent());

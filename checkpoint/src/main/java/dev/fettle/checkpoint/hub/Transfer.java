@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 record Transfer(HubClient client, Attempts attempts, FetchListener listener) {
   private static final int BUFFER = 1 << 17;
 
-  /// A failure after so many bytes (or this part of the file) is not one more in a row.
+  /// A failure after so many new bytes (or this part of the file) is not one more in a row.
   private static final long PROGRESS_BYTES = 1 << 16;
 
   private static final int PROGRESS_PART = 100;
@@ -44,6 +44,7 @@ record Transfer(HubClient client, Attempts attempts, FetchListener listener) {
     try (PartFile file = PartFile.open(part, ContentHash.of(source.file()))) {
       if (afresh) {
         file.restart();
+        attempts.startOver();
       }
       listener.kept(file.size());
       boolean resumed = file.size() > 0;
@@ -156,7 +157,6 @@ record Transfer(HubClient client, Attempts attempts, FetchListener listener) {
   private void copy(Source source, PartFile file, Reply reply, long offset) throws IOException {
     long length = source.file().size();
     long limit = length >= 0 ? length : LARGEST_UNKNOWN;
-    long before = file.size();
     byte[] buffer = new byte[BUFFER];
     try (Watchdog.Watch watch = client.watchdog().watch(reply.body())) {
       InputStream body = decoded(reply, offset);
@@ -171,15 +171,16 @@ record Transfer(HubClient client, Attempts attempts, FetchListener listener) {
       }
     } finally {
       client.watchdog().check();
-      long came = file.size() - before;
-      if (came >= PROGRESS_BYTES || (came > 0 && came >= length / PROGRESS_PART)) {
-        attempts.progressed();
-      }
+      attempts.reached(file.size(), progressStep(length));
     }
     if (length >= 0 && file.size() < length) {
       throw new IOException(
           "the connection ended after %d of %d bytes".formatted(file.size(), length));
     }
+  }
+
+  private static long progressStep(long length) {
+    return length < 0 ? PROGRESS_BYTES : Math.clamp(length / PROGRESS_PART, 1, PROGRESS_BYTES);
   }
 
   private static InputStream decoded(Reply reply, long offset) throws IOException {

@@ -16,6 +16,7 @@ import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Servers that drop connections, lie about lengths, ignore ranges or fail for a while: in the end
@@ -175,6 +176,72 @@ class BadConnectionTest {
         .isInstanceOf(UncheckedIOException.class)
         .hasMessageContaining("model.safetensors: the server answers 503, 5 times in a row");
     isNotThere();
+  }
+
+  @Test
+  @Timeout(60)
+  void aServerThatAlwaysSendsTheFirstHalfIsGivenUp() {
+    fixture.hub.always(GET, this::sendFirstHalf); // and ignores ranges
+
+    assertThatThrownBy(fixture::fetch)
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContaining("model.safetensors: ")
+        .hasMessageContaining(Attempts.MOST + " times in a row");
+    isNotThere();
+  }
+
+  @Test
+  @Timeout(60)
+  void aServerThatHoldsOnlyTheFirstHalfIsGivenUp() {
+    fixture.hub.always(
+        GET,
+        (request, out) -> {
+          if (request.header("Range").isEmpty()) {
+            sendFirstHalf(request, out);
+          } else {
+            FakeHub.send(out, request, 416, new byte[0]);
+          }
+        });
+
+    assertThatThrownBy(fixture::fetch)
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContaining(Attempts.MOST + " times in a row");
+    isNotThere();
+  }
+
+  @Test
+  void onlyWhatWasNeverReachedIsProgress() {
+    Attempts attempts = new Attempts(_ -> {}, _ -> {});
+    for (int i = 1; i < 2 * Attempts.MOST; i++) {
+      attempts.reached(10 * i, 10);
+      attempts.failed("x", new IOException("dropped"));
+    }
+    assertThatThrownBy(
+            () -> {
+              for (int i = 0; i < Attempts.MOST; i++) {
+                attempts.reached(10, 10);
+                attempts.failed("x", new IOException("dropped"));
+              }
+            })
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContaining("dropped, 5 times in a row");
+  }
+
+  @Test
+  @Timeout(60)
+  void theWaitForAnotherProcessEndsWhenAnotherFileFails() {
+    fixture.hub.with("config.json", "{}".getBytes());
+    fixture.hub.always(
+        request -> request.isGetOf("config.json"),
+        (request, out) -> FakeHub.send(out, request, 200, "[]".getBytes()));
+    Path file =
+        fixture.cache.resolve(".locks/models--acme--tiny/" + fixture.hub.etag(WEIGHTS) + ".lock");
+
+    try (HubLock _ = HubLock.acquire(file, WEIGHTS, _ -> {}, _ -> {})) {
+      assertThatThrownBy(fixture::fetch)
+          .isInstanceOf(UserException.class)
+          .hasMessageContaining("config.json is not what the hub lists");
+    }
   }
 
   @Test

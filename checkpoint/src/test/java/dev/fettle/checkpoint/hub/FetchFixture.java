@@ -47,7 +47,14 @@ final class FetchFixture implements AutoCloseable {
   }
 
   Fetch open(FetchRequest request) {
-    return new Fetch(environment, request, listener(), "fettle/test", waits::add);
+    return new Fetch(environment, request, listener(), "fettle/test", this::noWait);
+  }
+
+  private Pause noWait(Runnable stop) {
+    return duration -> {
+      stop.run();
+      waits.add(duration);
+    };
   }
 
   Path blob(String path) {

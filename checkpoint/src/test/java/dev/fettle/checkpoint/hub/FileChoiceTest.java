@@ -137,8 +137,23 @@ class FileChoiceTest {
                 "d.pkl",
                 "e.ckpt",
                 "f.npz",
-                "g.joblib"))
+                "g.joblib",
+                "model.pth.tar",
+                "data.PKL.gz",
+                "weights.pdparams",
+                "weights.pdopt",
+                "x.sav",
+                "y.th",
+                "z.t7"))
         .containsExactly("x.json");
+    assertThat(
+            choose(
+                all.withPatterns(List.of("*"), List.of()),
+                "README.th.md",
+                "bin",
+                "pt.tar",
+                "pytorch_model.bin.index.json"))
+        .containsExactly("README.th.md", "bin", "pt.tar", "pytorch_model.bin.index.json");
     assertThatThrownBy(() -> choose(all.withPatterns(List.of("*.bin"), List.of()), "a.bin"))
         .isInstanceOf(UserException.class)
         .hasMessageContaining("is not downloaded");
