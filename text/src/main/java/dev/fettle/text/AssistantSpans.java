@@ -4,6 +4,7 @@ import dev.fettle.tensor.UserException;
 import dev.fettle.text.jinja.Rendering;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// Where in a rendered conversation the assistant speaks, and which tokens that is.
 final class AssistantSpans {
@@ -53,10 +54,11 @@ final class AssistantSpans {
   /// The `{% generation %}` blocks of the template, if it has any. Else turn i of the assistant
   /// begins where the conversation before it, with the generation prompt, ends, and it ends where
   /// the conversation up to it parts from the whole. So its closing tokens are learned too, and
-  /// what the template only writes at the very end is not.
+  /// what the template only writes at the very end is not. A turn that the template writes
+  /// differently once later ones exist is found by [RewrittenTurn].
   ///
   /// @param whole the whole conversation
-  /// @throws UserException if the template writes an earlier turn differently once later ones exist
+  /// @throws UserException if a turn cannot be told apart in the whole conversation
   static List<TextSpan> of(Conversation conversation, ChatTemplate template, Rendering whole) {
     if (!whole.generated().isEmpty()) {
       return whole.generated();
@@ -69,13 +71,11 @@ final class AssistantSpans {
         continue;
       }
       String before = template.render(conversation.first(turn), true);
-      if (!text.startsWith(before)) {
-        throw differs(turn);
+      @Nullable TextSpan span = unchanged(conversation, template, text, turn, before);
+      if (span == null) {
+        span = new RewrittenTurn(conversation, template, text).find(turn, before);
       }
-      String upTo = template.render(conversation.first(turn + 1), false);
-      TextSpan span = new TextSpan(before.length(), commonPrefix(upTo, text));
-      boolean whollyInside = span.end() == upTo.length();
-      if (span.end() < span.start() || !whollyInside && !holds(span, text, messages.get(turn))) {
+      if (span == null || !spans.isEmpty() && span.start() < spans.getLast().end()) {
         throw differs(turn);
       }
       spans.add(span);
@@ -83,8 +83,24 @@ final class AssistantSpans {
     return spans;
   }
 
+  /// The turn where the whole conversation has it as the conversation up to it has, or null.
+  private static @Nullable TextSpan unchanged(
+      Conversation conversation, ChatTemplate template, String text, int turn, String before) {
+    if (!text.startsWith(before)) {
+      return null;
+    }
+    String upTo = template.render(conversation.first(turn + 1), false);
+    TextSpan span = new TextSpan(before.length(), commonPrefix(upTo, text));
+    boolean whollyInside = span.end() == upTo.length();
+    boolean found = whollyInside || holds(span, text, conversation.messages().get(turn));
+    return span.end() >= span.start() && found ? span : null;
+  }
+
   /// Whether what the assistant said stands in this part of the text.
   private static boolean holds(TextSpan span, String text, ChatMessage message) {
+    if (span.end() < span.start()) {
+      return false;
+    }
     String said = message.content().strip();
     return !said.isEmpty() && text.substring(span.start(), span.end()).contains(said);
   }
@@ -98,7 +114,7 @@ final class AssistantSpans {
             + " on everything.");
   }
 
-  private static int commonPrefix(String a, String b) {
+  static int commonPrefix(String a, String b) {
     int length = 0;
     while (length < Math.min(a.length(), b.length()) && a.charAt(length) == b.charAt(length)) {
       length++;

@@ -6,11 +6,14 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.text.Normalizer;
+import java.util.Set;
+import java.util.TreeSet;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Which records were seen before. Two are the same if they agree in their texts, and in
-/// conversations in who says them, after Unicode's composed form (NFC) and with every run of white
-/// space as one space, none at the ends.
+/// conversations in all keys of their messages and where the prompt ends, after Unicode's composed
+/// form (NFC) and with every run of white space as one space, none at the ends.
 ///
 /// Only 128 bits of each record's SHA-256 are kept, 16 bytes in a table at most two thirds full.
 final class Fingerprints {
@@ -39,15 +42,27 @@ final class Fingerprints {
       }
       case TrainingRecord.Conversation conversation -> {
         for (ObjectNode message : conversation.messages()) {
-          update(message.path("role").asString(""));
-          update(message.path("content").asString(""));
-          update(message.path("tool_calls").toString());
+          update(message);
         }
+        update(Integer.toString(conversation.promptTurns()));
         update(conversation.variables().toString());
       }
     }
     ByteBuffer hash = ByteBuffer.wrap(digest.digest());
     return insert(hash.getLong() | 1, hash.getLong());
+  }
+
+  /// All keys in alphabetical order: templates read more than `content`, and some keys say what is
+  /// learned.
+  private void update(ObjectNode message) {
+    Set<String> names = new TreeSet<>(message.propertyNames());
+    update(Integer.toString(names.size()));
+    for (String name : names) {
+      JsonNode value = message.path(name);
+      update(name);
+      update(value.getNodeType().name());
+      update(value.isString() ? value.asString() : value.toString());
+    }
   }
 
   private void update(String text) {

@@ -24,6 +24,9 @@ final class KindDetector {
           new Elsewhere("messages=conversation", "conversation"),
           new Elsewhere("text=content", "content"));
 
+  /// Alpaca's own rows have a `text` too: the other columns in its prompt.
+  private static final List<RecordKind> RENDERED = List.of(RecordKind.ALPACA, RecordKind.TEXT);
+
   private record Elsewhere(String map, List<String> columns) {
     Elsewhere(String map, String... columns) {
       this(map, List.of(columns));
@@ -77,7 +80,7 @@ final class KindDetector {
           matching(candidates, name -> columns.has(name) && !columns.path(name).isNull());
       matching = filled.isEmpty() ? matching : filled;
     }
-    if (matching.size() == 1) {
+    if (matching.size() == 1 || matching.equals(RENDERED)) {
       return matching.getFirst();
     }
     if (matching.isEmpty()) {

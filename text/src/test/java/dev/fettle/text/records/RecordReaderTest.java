@@ -135,7 +135,7 @@ class RecordReaderTest {
       quoteCharacter = '`',
       value = {
         "{\"question\": 1, \"answer\": 2} | --column-map prompt=question,completion=answer",
-        "{\"instruction\": \"a\", \"output\": \"b\", \"text\": \"c\"} | can be read as alpaca or as text; say which, with --data-format alpaca",
+        "{\"messages\": [], \"text\": \"c\"} | can be read as chatml or as text; say which, with --data-format chatml",
         "{\"foo\": 1} | found [foo]; map yours",
         "{\"messages\": []} | expected a list of messages under \"messages\", found []",
         "{\"messages\": [{\"content\": \"a\"}]} | message 1 of \"messages\": expected a string under \"role\", found nothing",
@@ -151,6 +151,14 @@ class RecordReaderTest {
         .isInstanceOf(UserException.class)
         .hasMessageContaining("bad.jsonl line 2")
         .hasMessageContaining(what);
+  }
+
+  @Test
+  void alpacasOwnColumnsAreAlpaca() {
+    String published =
+        "{\"instruction\": \"a\", \"input\": \"\", \"output\": \"b\", \"text\": \"c\"}";
+    String without = "{\"instruction\": \"a\", \"input\": \"\", \"output\": \"b\"}";
+    assertThat(read("a.jsonl", published)).isEqualTo(read("b.jsonl", without)).hasSize(1);
   }
 
   @Test
