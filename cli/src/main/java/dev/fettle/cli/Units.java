@@ -25,23 +25,29 @@ final class Units {
     return (unit == 0 ? Long.toString(bytes) : significant(value)) + " " + BYTE_UNITS[unit];
   }
 
-  /// The inverse of [#bytes], as people type it: `800MB`, `1.5 GB`, `4096`.
+  /// The inverse of [#bytes], as people type it: `800MB`, `1.5 GB`, `2GiB` (2^31), `4096`.
   ///
   /// @throws UserException if it is no size
   static long parseBytes(String text) {
     Matcher matcher = SIZE.matcher(text.strip());
     if (matcher.matches()) {
       String unit = matcher.group(2) == null ? "B" : matcher.group(2);
+      double number = Double.parseDouble(matcher.group(1));
       double factor = 1;
+      double binary = 1;
       for (String known : BYTE_UNITS) {
-        if (known.equalsIgnoreCase(unit)) {
-          return Math.round(Double.parseDouble(matcher.group(1)) * factor);
+        if (known.equalsIgnoreCase(unit) && number > 0) {
+          return Math.round(number * factor);
+        }
+        if (unit.equalsIgnoreCase(known.replace("B", "iB")) && number > 0) {
+          return Math.round(number * binary);
         }
         factor *= 1000;
+        binary *= 1024;
       }
     }
     throw new UserException(
-        "'" + text + "' is no size; write a number with a unit, such as 800MB or 1.5GB.");
+        "'" + text + "' is no size; write a number with a unit, such as 800MB, 1.5GB or 2GiB.");
   }
 
   /// `4.13 bits`.

@@ -1,9 +1,12 @@
 package dev.fettle.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.fettle.tensor.UserException;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class UnitsTest {
   @ParameterizedTest
@@ -32,5 +35,25 @@ class UnitsTest {
   })
   void durationsAreShort(double seconds, String text) {
     assertThat(Units.duration(seconds)).isEqualTo(text);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "4096,4096",
+    "800MB,800000000",
+    "1.5 GB,1500000000",
+    "2GiB,2147483648",
+    "1mib,1048576"
+  })
+  void sizesAsPeopleTypeThem(String text, long bytes) {
+    assertThat(Units.parseBytes(text)).isEqualTo(bytes);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "0GB", "8 boxes", "-1GB", "GB"})
+  void whatIsNoSizeIsRefused(String text) {
+    assertThatThrownBy(() -> Units.parseBytes(text))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("is no size");
   }
 }

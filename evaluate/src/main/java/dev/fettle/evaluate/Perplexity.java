@@ -80,6 +80,10 @@ public final class Perplexity {
       progress.windows(done, windows.size());
     }
     double mean = sum / count;
+    if (Double.isNaN(mean)) {
+      throw new UserException(
+          "The loss is not a number: a weight of the model is NaN or too large; 'fettle doctor MODEL --deep' finds it.");
+    }
     return new Result(Math.exp(mean), mean, count, windows.size());
   }
 

@@ -138,6 +138,11 @@ final class Trainer {
   }
 
   private static void requireFinite(double loss, double norm, int step) {
+    if (step == 1 && !Double.isFinite(loss)) { // nothing was changed yet
+      throw new UserException(
+          "The loss is %s before anything was trained: a weight of the model is NaN or too large; 'fettle doctor MODEL --deep' finds it."
+              .formatted(loss));
+    }
     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
       throw new UserException(
           "Training diverged at step %d: the loss is %s and the gradient norm %s; lower --learning-rate, add --warmup-steps, or resume from the last checkpoint with --max-grad-norm."

@@ -1,5 +1,6 @@
 package dev.fettle.model;
 
+import dev.fettle.tensor.UserException;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -18,7 +19,9 @@ final class Sampler {
 
   /// @param logits one per token of the vocabulary; changed by the penalty
   /// @param seen tokens so far
+  /// @throws UserException if a logit is not a number
   int next(float[] logits, List<Integer> seen) {
+    requireNumbers(logits);
     penalise(logits, seen);
     if (options.temperature() == 0) {
       return argmax(logits);
@@ -43,6 +46,15 @@ final class Sampler {
       }
     }
     return order[kept - 1];
+  }
+
+  private static void requireNumbers(float[] logits) {
+    for (float logit : logits) {
+      if (Float.isNaN(logit)) {
+        throw new UserException(
+            "The model's predictions are not numbers: a weight is NaN or too large; 'fettle doctor MODEL --deep' finds it.");
+      }
+    }
   }
 
   private void penalise(float[] logits, List<Integer> seen) {
