@@ -145,6 +145,17 @@ public record ModelConfig(
     return layers.stream().allMatch(layer -> layer.window() == null);
   }
 
+  /// The longest text the model takes, in tokens: `max_position_embeddings`, or more where its
+  /// rotary embeddings stretch with the text.
+  public int maxLength() {
+    double longest = maxPositionEmbeddings;
+    for (LayerAttention layer : layers) {
+      Rotary rotary = layer.rotary();
+      longest = Math.max(longest, rotary == null ? 0 : rotary.stretchedLength());
+    }
+    return (int) longest;
+  }
+
   /// A `config.json` that [#parse] reads back to an equal value and transformers accepts.
   public ObjectNode toJson() {
     ObjectNode json = Json.object();

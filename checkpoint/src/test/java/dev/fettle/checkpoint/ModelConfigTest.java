@@ -128,6 +128,21 @@ class ModelConfigTest {
     assertThat(config.eosTokenIds()).containsExactly(2);
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "{'rope_type': 'linear', 'factor': 4}; 2048",
+        "{'rope_type': 'dynamic', 'factor': 4}; 8192",
+        "{'rope_type': 'yarn', 'factor': 4, 'original_max_position_embeddings': 1024}; 4096",
+        "{'rope_type': 'yarn', 'factor': 4, 'original_max_position_embeddings': 256}; 2048"
+      },
+      quoteCharacter = '`')
+  void theLongestTextIsWhatTheScalingReaches(String scaling, int longest) {
+    String json = MINIMAL.formatted(", 'rope_scaling': " + scaling).replace('\'', '"');
+    assertThat(parse(json).maxLength()).isEqualTo(longest);
+  }
+
   @Test
   void readsTheKeysOfTransformers5() {
     ModelConfig config =

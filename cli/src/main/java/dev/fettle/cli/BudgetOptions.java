@@ -3,10 +3,13 @@ package dev.fettle.cli;
 import dev.fettle.calibrate.budget.BudgetPlan;
 import dev.fettle.calibrate.budget.BudgetSearch;
 import dev.fettle.calibrate.budget.Candidates;
+import dev.fettle.plan.ModelSpec;
+import dev.fettle.plan.Work;
 import dev.fettle.quantize.Scheme;
 import dev.fettle.quantize.WeightQuantizer;
 import dev.fettle.tensor.DType;
 import dev.fettle.tensor.UserException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +17,12 @@ import picocli.CommandLine.Option;
 
 /// A scheme per layer within a number of bits per weight.
 final class BudgetOptions {
+  /// About what English text has.
+  private static final long BYTES_PER_TOKEN = 4;
+
+  /// Hidden states of each token that are in memory at once.
+  private static final long STATES = 3;
+
   @Option(
       names = "--budget",
       paramLabel = "BITS",
@@ -45,6 +54,32 @@ final class BudgetOptions {
 
   List<Scheme> schemes() {
     return candidates.isEmpty() ? Candidates.byDefault() : Candidates.parse(candidates);
+  }
+
+  /// What the search does: the whole model computes, and of the whole text the hidden states before
+  /// a block, after it and after the last one are kept.
+  ///
+  /// @param data the calibration text
+  /// @throws UserException if an option is outside its range
+  Work work(Path model, Path data, CalibrationDataOptions text, @Nullable DType computeDtype) {
+    bitsPerWeight();
+    schemes();
+    text.limits(); // each refuses what is wrong in it
+    long textBytes = WorkOptions.textBytes(data);
+    long tokens = textBytes / BYTES_PER_TOKEN;
+    if (text.samples > 0) {
+      tokens = Math.min(tokens, (long) text.samples * Math.max(0, text.seqLength));
+    }
+    if (text.maxTokens > 0) {
+      tokens = Math.min(tokens, text.maxTokens);
+    }
+    long states = 0;
+    if (Files.exists(model)) {
+      ModelSpec spec = ModelSpec.of(model);
+      int bytes = (computeDtype == null ? spec.dtype() : computeDtype).bytes();
+      states = STATES * tokens * spec.architecture().config().hiddenSize() * bytes;
+    }
+    return new Work.Evaluation(computeDtype, text.seqLength, text.maxTokens, textBytes, states);
   }
 
   /// @param data the calibration text

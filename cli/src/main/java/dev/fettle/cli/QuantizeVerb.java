@@ -279,6 +279,7 @@ final class QuantizeVerb extends Verb {
       throw usage("--budget measures the model on a text; give --data");
     }
     CheckpointWriter.checkTarget(output, false);
+    memory.check(console, model, budget.work(model, calibration.data, calibration, computeDtype()));
     return budget.search(
         console, model, calibration.data, calibration, skipModules, computeDtype(), quantizer);
   }

@@ -105,6 +105,11 @@ class CalibratedQuantizeTest {
         .contains("--candidates");
     assertThat(fail("x", "--budget", "2bpw", "--data", text(), "--max-tokens", "2"))
         .contains("too small");
+    assertThat(fail("x", "--budget", "5bpw", "--data", text(), "--max-memory", "1MB"))
+        .contains("at its peak (evaluation)", "1.00 MB are free", "--ignore-plan")
+        .doesNotContain("measuring layer");
+    assertThat(fail("x", "--budget", "5bpw", "--data", text(), "--seq-length", "0"))
+        .doesNotContain("by zero", "bug");
     assertThat(fail("x", "--scheme", "int4:sym:channel", "--weight-observer", "best"))
         .contains("Unknown observer");
     assertThat(Files.exists(folder.resolve("x"))).isFalse();

@@ -49,18 +49,18 @@ record DataCheck() implements ModelCheck {
 
   private static int positions(Patient patient) {
     ModelConfig config = patient.config().value();
-    return config == null ? Integer.MAX_VALUE : config.maxPositionEmbeddings();
+    return config == null ? Integer.MAX_VALUE : config.maxLength();
   }
 
   private void positions(Patient patient, DatasetOptions options, List<Finding> findings) {
     ModelConfig config = patient.config().value();
-    if (config != null && options.seqLength() > config.maxPositionEmbeddings()) {
+    if (config != null && options.seqLength() > config.maxLength()) {
       findings.add(
           Finding.error(
               id(),
               "--seq-length %d is longer than the %d positions of the model"
-                  .formatted(options.seqLength(), config.maxPositionEmbeddings()),
-              "give --seq-length %d or less".formatted(config.maxPositionEmbeddings())));
+                  .formatted(options.seqLength(), config.maxLength()),
+              "give --seq-length %d or less".formatted(config.maxLength())));
     }
   }
 

@@ -34,8 +34,7 @@ record MemoryPlanCheck(long available) implements ModelCheck {
     }
     int length =
         Math.min(
-            patient.request().dataset().seqLength(),
-            model.architecture().config().maxPositionEmbeddings());
+            patient.request().dataset().seqLength(), model.architecture().config().maxLength());
     Work.Training work =
         new Work.Training(
             null,

@@ -111,6 +111,15 @@ class SickDataTest {
   }
 
   @Test
+  void positionsThatStretchWithTheTextAreCounted() throws IOException {
+    model.edit(
+        "config.json",
+        json -> json.putObject("rope_scaling").put("rope_type", "dynamic").put("factor", 2.0));
+    assertThat(examine(rows(SHORT, 2), 5000).worst("data").severity()).isEqualTo(Severity.OK);
+    examine(rows(SHORT, 2), 8193).finds(Severity.ERROR, "data", "8192 positions");
+  }
+
+  @Test
   void repeatedRowsAreNoted() throws IOException {
     Examination examination = examine(SHORT.formatted(1).repeat(3), 64);
     examination.isSoundExcept();

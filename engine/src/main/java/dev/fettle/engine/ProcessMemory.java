@@ -11,6 +11,10 @@ public final class ProcessMemory {
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final Path MACHINE = Path.of("/proc/meminfo");
 
+  /// Share of a machine's memory that is taken to be free, in percent, where the system does not
+  /// count it: other programs and the system itself hold a few gigabytes of the usual 16.
+  static final int ASSUMED_FREE_PERCENT = 75;
+
   private ProcessMemory() {}
 
   /// Memory this process occupies now; 0 where the system does not say.
@@ -23,14 +27,21 @@ public final class ProcessMemory {
     return kilobytes(STATUS, "VmHWM:");
   }
 
-  /// Memory a process can still take without swapping.
+  /// Memory a process can still take without swapping. Without `/proc/meminfo` (macOS), three
+  /// quarters of the machine's memory: what such systems call free leaves out the pages of files
+  /// that they give up on demand, and is next to nothing on a machine in use.
   public static long available() {
-    long linux = kilobytes(MACHINE, "MemAvailable:");
+    return available(MACHINE);
+  }
+
+  /// @param machine the file that Linux has as `/proc/meminfo`
+  static long available(Path machine) {
+    long linux = kilobytes(machine, "MemAvailable:");
     if (linux > 0) {
       return linux;
     }
     return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
-        ? system.getFreeMemorySize()
+        ? system.getTotalMemorySize() / 100 * ASSUMED_FREE_PERCENT
         : 0;
   }
 

@@ -57,6 +57,11 @@ public record TrainingOptions(
         "gradient-accumulation-steps",
         gradientAccumulationSteps,
         "1 or more");
+    if ((long) batchSize * gradientAccumulationSteps > Integer.MAX_VALUE) {
+      throw new UserException(
+          "batch-size %d times gradient-accumulation-steps %d is more than the 2^31-1 sequences that one optimizer step may have; give a smaller one."
+              .formatted(batchSize, gradientAccumulationSteps));
+    }
     require(
         learningRate > 0 && Double.isFinite(learningRate),
         "learning-rate",

@@ -19,6 +19,9 @@ class TrainingOptionsTest {
             Map.entry(
                 "gradient-accumulation-steps must be 1 or more, not 0.",
                 b -> b.gradientAccumulationSteps(0)),
+            Map.entry(
+                "batch-size 65536 times gradient-accumulation-steps 65536 is more than the 2^31-1 sequences that one optimizer step may have; give a smaller one.",
+                b -> b.batchSize(1 << 16).gradientAccumulationSteps(1 << 16)),
             Map.entry("learning-rate must be above 0, not 0.", b -> b.learningRate(0)),
             Map.entry("learning-rate must be above 0, not NaN.", b -> b.learningRate(Double.NaN)),
             Map.entry("warmup-steps must be 0 or more, not -3.", b -> b.warmupSteps(-3)),

@@ -65,7 +65,7 @@ public final class BlockRunner implements AutoCloseable {
 
   /// The longest sequence the model takes.
   public int maxLength() {
-    return RotaryFrequencies.longest(config);
+    return config.maxLength();
   }
 
   /// The hidden states before the first block.

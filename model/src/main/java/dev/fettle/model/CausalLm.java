@@ -321,7 +321,7 @@ public final class CausalLm implements AutoCloseable {
 
   /// The longest text the model takes, in tokens.
   public int maxLength() {
-    return RotaryFrequencies.longest(config);
+    return config.maxLength();
   }
 
   /// @throws UserException if the model cannot take so many positions

@@ -39,7 +39,7 @@ public final class KvCache implements AutoCloseable {
       for (LayerAttention attention : config.layers()) {
         Integer own = attention.window();
         int window = own == null ? capacity : own;
-        long size = Math.min(capacity, window + (long) Math.max(window, room));
+        long size = attention.cachedPositions(capacity, room);
         layers.add(
             new Layer(
                 Math.min(window, capacity),

@@ -35,24 +35,6 @@ record RotaryFrequencies(Rotary rotary) {
     };
   }
 
-  /// The longest text the model takes: what its configuration says, or more where its rotary
-  /// embeddings stretch with the text.
-  static int longest(ModelConfig config) {
-    double longest = config.maxPositionEmbeddings();
-    for (Rotary rotary : kinds(config)) {
-      longest =
-          switch (rotary.scaling()) {
-            case null -> longest;
-            case RopeScaling.Linear _, RopeScaling.Llama3 _, RopeScaling.Longrope _ -> longest;
-            case RopeScaling.Yarn yarn ->
-                Math.max(longest, yarn.factor() * yarn.originalMaxPositionEmbeddings());
-            case RopeScaling.Dynamic dynamic ->
-                Math.max(longest, dynamic.factor() * dynamic.maxPositionEmbeddings());
-          };
-    }
-    return (int) longest;
-  }
-
   /// Whether the keys of a text of `before` tokens are of no use once it has `after`. Keys that the
   /// dynamic kind has turned stay as they are, as in transformers.
   static boolean change(ModelConfig config, int before, int after) {

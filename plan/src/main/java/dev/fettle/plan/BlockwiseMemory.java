@@ -25,7 +25,8 @@ final class BlockwiseMemory {
     long queries = (long) config.numAttentionHeads() * config.headDim();
     long inner = config.intermediateSize();
     long blockWeights = model.linearWeights() / config.numHiddenLayers();
-    long tokens = (long) Math.max(1, BATCH_TOKENS / work.seqLength()) * work.seqLength();
+    int length = Math.max(1, work.seqLength()); // whoever reads the text refuses less
+    long tokens = (long) Math.max(1, BATCH_TOKENS / length) * length;
     Activations pass = new Activations(model, tokens, compute, null, false);
     List<Part> parts = new ArrayList<>(Baseline.withEngine(0));
     parts.add(new Part("embedding", model.embeddingBytes(), "pages of the mapped file"));

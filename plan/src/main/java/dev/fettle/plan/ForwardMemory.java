@@ -13,6 +13,9 @@ final class ForwardMemory {
   /// Tokens that an evaluation computes at a time, unless one window is longer.
   private static final int EVALUATION_TOKENS = 2048;
 
+  /// Positions that `KvCache` leaves free beside a small window.
+  private static final int CACHE_ROOM = 256;
+
   private ForwardMemory() {}
 
   static MemoryPlan generation(ModelSpec model, Work.Generation work) {
@@ -20,11 +23,12 @@ final class ForwardMemory {
     List<Part> parts = new ArrayList<>(Baseline.withEngine(0));
     parts.addAll(new LoadedWeights(model, compute, work.base()).parts());
     parts.addAll(adapter(model, work.adapter(), compute));
-    long positions = (long) work.promptTokens() + work.newTokens();
+    int longest = model.architecture().config().maxLength();
+    long positions = Math.min((long) work.promptTokens() + work.newTokens(), longest);
     if (work.cache()) {
       parts.add(cache(model, positions, compute));
     }
-    long pass = work.cache() ? work.promptTokens() : positions;
+    long pass = work.cache() ? Math.min(work.promptTokens(), longest) : positions;
     parts.add(pass(model, pass, compute));
     long rows = work.cache() ? 1 : positions;
     long logits = rows * model.architecture().config().vocabSize() * (compute.bytes() + 4L);
@@ -36,8 +40,11 @@ final class ForwardMemory {
   private static Part cache(ModelSpec model, long positions, DType compute) {
     ModelConfig config = model.architecture().config();
     long perLayer = 2L * config.numKeyValueHeads() * config.headDim() * compute.bytes();
-    long bytes = perLayer * positions * config.numHiddenLayers();
-    return new Part("key/value cache", bytes, "%d positions".formatted(positions));
+    long kept =
+        config.layers().stream()
+            .mapToLong(layer -> layer.cachedPositions(positions, CACHE_ROOM))
+            .sum();
+    return new Part("key/value cache", perLayer * kept, "%d positions".formatted(positions));
   }
 
   static MemoryPlan evaluation(ModelSpec model, Work.Evaluation work) {
@@ -45,8 +52,8 @@ final class ForwardMemory {
     List<Part> parts = new ArrayList<>(Baseline.withEngine(work.textBytes()));
     parts.addAll(new LoadedWeights(model, compute, null).parts());
     parts.add(new Part("the reference", work.besideBytes(), "read beside this model"));
-    long windows = Math.max(1, EVALUATION_TOKENS / work.seqLength());
-    long tokens = windows * work.seqLength();
+    int length = Math.max(1, work.seqLength()); // whoever reads the text refuses less
+    long tokens = (long) Math.max(1, EVALUATION_TOKENS / length) * length;
     if (work.tokens() > 0) {
       tokens = Math.min(tokens, work.tokens());
     }

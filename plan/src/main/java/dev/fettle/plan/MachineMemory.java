@@ -52,15 +52,18 @@ public record MachineMemory(long available, String limitedBy) {
   }
 
   private static MachineMemory second(Path group) {
-    return left(group, "memory.max", "memory.current", "inactive_file");
+    return left(group, "memory.max", "memory.current", "");
   }
 
   private static MachineMemory first(Path group) {
-    return left(group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file");
+    return left(group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_");
   }
 
-  /// Pages of files that nobody uses at the moment are given up before anything else.
-  private static MachineMemory left(Path group, String limitFile, String usedFile, String cached) {
+  /// Pages of files count as used, but the kernel gives them up before it refuses memory: those
+  /// read once (`inactive_file`) and those read again (`active_file`).
+  ///
+  /// @param prefix of the names in `memory.stat` that count the groups below as well
+  private static MachineMemory left(Path group, String limitFile, String usedFile, String prefix) {
     Path file = group.resolve(limitFile);
     long limit = number(file);
     if (limit <= 0 || limit >= NO_LIMIT) {
@@ -68,12 +71,16 @@ public record MachineMemory(long available, String limitedBy) {
     }
     long used = Math.max(0, number(group.resolve(usedFile)));
     for (String line : lines(group.resolve("memory.stat"))) {
-      if (line.startsWith(cached + " ")) {
-        used -= parse(line.substring(cached.length() + 1));
+      String[] entry = line.split(" ", 2);
+      if (entry.length == 2
+          && (entry[0].equals(prefix + "inactive_file")
+              || entry[0].equals(prefix + "active_file"))) {
+        used -= Math.max(0, parse(entry[1]));
       }
     }
     return new MachineMemory(
-        Math.clamp(limit - used + ProcessMemory.resident(), 0, limit), file.toString());
+        Math.clamp(limit - Math.max(0, used) + ProcessMemory.resident(), 0, limit),
+        file.toString());
   }
 
   private static long number(Path file) {

@@ -115,9 +115,12 @@ final class TrainingRemedies {
       at = at.with(at.work().withMoments(Moments.EIGHT_BIT), "--optim", "adamw_8bit");
       steps.add(at);
     }
-    int whole = at.work().batchSize() * at.work().accumulation();
+    long whole = (long) at.work().batchSize() * at.work().accumulation();
     for (int batch = at.work().batchSize() / 2; batch >= 1; batch /= 2) {
-      int passes = Math.ceilDiv(whole, batch);
+      if (Math.ceilDiv(whole, batch) > Integer.MAX_VALUE) {
+        break; // no option holds so many
+      }
+      int passes = Math.toIntExact(Math.ceilDiv(whole, batch));
       at =
           at.with(at.work().withBatch(batch, passes), "--batch-size", Integer.toString(batch))
               .with(

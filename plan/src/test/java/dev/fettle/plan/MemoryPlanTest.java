@@ -94,6 +94,34 @@ class MemoryPlanTest {
   }
 
   @Test
+  void theCacheEndsWithTheModelsPositions() {
+    Work.Generation work = new Work.Generation(null, null, null, 100, 1_000_000, true);
+    MemoryPlan plan = MemoryPlan.of(Shapes.model(), work, PLENTY);
+    assertThat(Shapes.bytes(plan, "key/value cache")).isEqualTo(2L * 4 * 64 * 2 * 2048 * 22);
+    Work.Generation without = new Work.Generation(null, null, null, 100, 1_000_000, false);
+    Work.Generation whole = new Work.Generation(null, null, null, 100, 1948, false);
+    assertThat(MemoryPlan.of(Shapes.model(), without, PLENTY).peakBytes())
+        .isEqualTo(MemoryPlan.of(Shapes.model(), whole, PLENTY).peakBytes());
+    ObjectNode stretched = Shapes.config();
+    stretched.putObject("rope_scaling").put("rope_type", "dynamic").put("factor", 4.0);
+    ModelSpec model = ModelSpec.ofConfig("dynamic", stretched, "config.json");
+    assertThat(Shapes.bytes(MemoryPlan.of(model, work, PLENTY), "key/value cache"))
+        .isEqualTo(2L * 4 * 64 * 2 * 4 * 2048 * 22);
+  }
+
+  @Test
+  void aLayerWithAWindowKeepsTwoOfThemOrItAnd256() {
+    Work.Generation work = new Work.Generation(null, null, null, 100, 1948, true);
+    long position = 2L * 4 * 64 * 2 * 22;
+    ObjectNode wide = Shapes.config().put("model_type", "mistral").put("sliding_window", 512);
+    MemoryPlan plan = MemoryPlan.of(ModelSpec.ofConfig("wide", wide, "config.json"), work, PLENTY);
+    assertThat(Shapes.bytes(plan, "key/value cache")).isEqualTo(position * 1024);
+    ObjectNode narrow = Shapes.config().put("model_type", "mistral").put("sliding_window", 64);
+    plan = MemoryPlan.of(ModelSpec.ofConfig("narrow", narrow, "config.json"), work, PLENTY);
+    assertThat(Shapes.bytes(plan, "key/value cache")).isEqualTo(position * (64 + 256));
+  }
+
+  @Test
   void aFolderWithConfigAloneIsEnough() throws IOException {
     Files.writeString(folder.resolve("config.json"), Json.pretty(Shapes.config()));
     ModelSpec spec = ModelSpec.of(folder);

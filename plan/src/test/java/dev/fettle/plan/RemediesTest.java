@@ -44,6 +44,20 @@ class RemediesTest {
   }
 
   @Test
+  void moreSequencesPerStepThanAnIntHoldsAreNotLost() {
+    Training work = Shapes.training(Shapes.NF4, Shapes.lora()).withBatch(1 << 16, 1 << 16);
+    for (Remedy remedy : Remedies.of(Shapes.model(), work, 4_000_000_000L)) {
+      Training found = (Training) remedy.work();
+      assertThat((long) found.batchSize() * found.accumulation()).isEqualTo(1L << 32);
+    }
+    Training less = work.withBatch(1 << 16, 1 << 14);
+    Remedy nearest = Remedies.of(Shapes.model(), less, 4_000_000_000L).getFirst();
+    Training found = (Training) nearest.work();
+    assertThat(found.batchSize() * found.accumulation()).isEqualTo(1 << 30);
+    assertThat(found.accumulation()).isPositive();
+  }
+
+  @Test
   void generationIsProposedInFourBits() {
     Work.Generation work = new Work.Generation(null, null, null, 100, 100, true);
     assertThat(Remedies.of(Shapes.model(), work, 2_000_000_000L).getFirst().options())
