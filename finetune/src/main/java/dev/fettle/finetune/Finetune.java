@@ -126,6 +126,9 @@ public final class Finetune {
       if (packing != null) {
         train = train.packed(packing, request.dataset().seqLength(), request.options().seed());
       }
+      if (packing == PackingStrategy.WRAPPED && validation != null) {
+        validation = validation.packed(packing, request.dataset().seqLength(), 0);
+      }
       return new Trainer.TrainingData(train, validation, Batches.padId(tokenizer));
     }
   }

@@ -8,6 +8,8 @@ import java.util.List;
 /// @param rows read
 /// @param truncated samples cut to the sequence length
 /// @param answersCut of these, how many lost a part of what is to be learned
+/// @param textsCut of `truncated`, how many are texts
+/// @param textTokensCut tokens that these lost
 /// @param answersLost rows left out because the cut took all there was to learn
 /// @param answersUnseen samples whose answer was cut off entirely while their prompt is learned
 /// @param tooLong rows left out because they were longer than the sequence length, with
@@ -22,6 +24,8 @@ public record DatasetFindings(
     int rows,
     int truncated,
     int answersCut,
+    int textsCut,
+    long textTokensCut,
     int answersLost,
     int answersUnseen,
     int tooLong,
@@ -33,7 +37,7 @@ public record DatasetFindings(
     String firstDuplicate) {
   /// Of samples made elsewhere.
   static final DatasetFindings NONE =
-      new DatasetFindings(0, 0, 0, 0, 0, 0, 0, 0, false, "", "", "");
+      new DatasetFindings(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, "", "", "");
 
   /// Rows that are no samples.
   public int leftOut() {
@@ -66,6 +70,11 @@ public record DatasetFindings(
           "%s samples lose a part of what is to be learned to --seq-length %d; raise it, or leave them out with --on-long drop."
               .formatted(of(answersCut), seqLength));
     }
+    if (textsCut > 0) {
+      warnings.add(
+          "%s texts lose %s tokens to --seq-length %d; raise it, or keep them all with --packing --packing-strategy wrapped."
+              .formatted(of(textsCut), DatasetSummary.count(textTokensCut), seqLength));
+    }
     if (tooLong > 0) {
       warnings.add(
           "%s rows are left out, because they are longer than --seq-length %d."
@@ -96,6 +105,8 @@ public record DatasetFindings(
     private int rows;
     private int truncated;
     private int answersCut;
+    private int textsCut;
+    private long textTokensCut;
     private int answersLost;
     private int answersUnseen;
     private int tooLong;
@@ -121,6 +132,11 @@ public record DatasetFindings(
         answersUnseen++;
         firstLost = first(firstLost, place);
       }
+    }
+
+    void textCut(int tokens) {
+      textsCut++;
+      textTokensCut += tokens;
     }
 
     void answerLost(String place) {
@@ -152,6 +168,8 @@ public record DatasetFindings(
           rows,
           truncated,
           answersCut,
+          textsCut,
+          textTokensCut,
           answersLost,
           answersUnseen,
           tooLong,

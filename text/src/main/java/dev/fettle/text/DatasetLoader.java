@@ -116,7 +116,8 @@ final class DatasetLoader {
   private void cut(SampleMaker.Made made, boolean text, Place place) {
     Sample whole = made.sample();
     int length = options.seqLength();
-    if (whole.length() <= length) {
+    boolean joined = options.packing() == PackingStrategy.WRAPPED;
+    if (joined || whole.length() <= length) {
       keep(whole, whole.length(), place);
       return;
     }
@@ -140,6 +141,9 @@ final class DatasetLoader {
         boolean unseen =
             options.truncation().side() == Truncation.Side.RIGHT && made.answer() >= length;
         findings.truncated(partly && !text, unseen, place.text());
+        if (text) {
+          findings.textCut(whole.length() - sample.length());
+        }
         keep(sample, whole.length(), place);
       }
     }

@@ -9,10 +9,12 @@ import org.jspecify.annotations.Nullable;
 /// @param seqLength longest sample in tokens; below 2 is a [UserException]
 /// @param loss which tokens are learned; plain text always is
 /// @param records which columns hold what
-/// @param truncation what happens to longer samples
+/// @param truncation what happens to longer samples, except where [PackingStrategy#WRAPPED] joins
+///   all
 /// @param deduplicate leave out rows that repeat an earlier one
 /// @param maxSamples only the first ones; 0 is all
-/// @param packing how samples share the rows that are trained on; null gives each its own
+/// @param packing how samples share the rows that are trained on; null gives each its own.
+///   [Dataset#packed] makes the rows
 /// @param template which chat template renders conversations
 public record DatasetOptions(
     int seqLength,

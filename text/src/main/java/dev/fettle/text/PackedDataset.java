@@ -6,16 +6,16 @@ import java.util.stream.IntStream;
 /// Several whole samples per row, each a document of its own.
 record PackedDataset(Dataset from, BestFitDecreasing rows) implements Dataset {
 
-  /// @param seqLength tokens of a row, at least those of the longest sample
+  /// @param seqLength tokens of a row; for whole samples at least those of the longest
   static Dataset of(Dataset from, PackingStrategy strategy, int seqLength, long seed) {
-    ShuffledOrder shuffled = new ShuffledOrder(from.size(), seed);
-    int[] order = IntStream.range(0, from.size()).map(shuffled::at).toArray();
     return switch (strategy) {
       case BFD -> {
+        ShuffledOrder shuffled = new ShuffledOrder(from.size(), seed);
+        int[] order = IntStream.range(0, from.size()).map(shuffled::at).toArray();
         int[] lengths = IntStream.range(0, from.size()).map(from::length).toArray();
         yield new PackedDataset(from, BestFitDecreasing.of(lengths, order, seqLength));
       }
-      case WRAPPED -> WrappedDataset.of(from, order, seqLength);
+      case WRAPPED -> WrappedDataset.of(from, seqLength);
     };
   }
 

@@ -8,8 +8,9 @@ public enum PackingStrategy {
   /// Best-fit decreasing: whole samples, each beside others that fill the row best. Positions and
   /// attention start anew with each, so the loss is that of the samples alone.
   BFD,
-  /// All samples one after another, cut into rows of the sequence length wherever that falls. A row
-  /// is one document, as in TRL: attention crosses the borders between samples.
+  /// All samples one after another, however long, cut into rows of the sequence length wherever
+  /// that falls; nothing is truncated. A row is one document, as in TRL: attention crosses the
+  /// borders between samples.
   WRAPPED;
 
   /// @throws UserException if it is neither `bfd` nor `wrapped`

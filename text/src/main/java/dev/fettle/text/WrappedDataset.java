@@ -1,35 +1,34 @@
 package dev.fettle.text;
 
 import java.util.Arrays;
-import java.util.stream.IntStream;
 
-/// Samples one after another, cut into rows of equal length.
+/// All samples one after another, in their order, cut into rows of equal length wherever that
+/// falls.
 ///
-/// @param order of the samples
-/// @param ends for each place in `order` the tokens up to there
+/// @param ends for each sample the tokens up to its end
 /// @param rows which rows have something to learn, by number
 /// @param seqLength tokens of a row; the last may have fewer
 @SuppressWarnings("ArrayRecordComponent") // never compared
-record WrappedDataset(Dataset from, int[] order, long[] ends, int[] rows, int seqLength)
-    implements Dataset {
+record WrappedDataset(Dataset from, long[] ends, int[] rows, int seqLength) implements Dataset {
 
-  static WrappedDataset of(Dataset from, int[] order, int seqLength) {
-    long[] ends = new long[order.length];
-    long tokens = 0;
-    for (int i = 0; i < order.length; i++) {
-      tokens += from.length(order[i]);
-      ends[i] = tokens;
-    }
-    int count = Math.toIntExact((tokens + seqLength - 1) / seqLength);
-    WrappedDataset all =
-        new WrappedDataset(from, order, ends, IntStream.range(0, count).toArray(), seqLength);
+  static WrappedDataset of(Dataset from, int seqLength) {
+    long[] ends = new long[from.size()];
+    long token = 0;
     Ints rows = new Ints();
-    for (int row = 0; row < count; row++) {
-      if (all.get(row).targetTokens() > 0) {
-        rows.add(row);
+    long last = -1;
+    for (int i = 0; i < ends.length; i++) {
+      for (int label : from.get(i).labels()) {
+        long row = token / seqLength;
+        // Nothing predicts the first token of a row.
+        if (label != Sample.IGNORE && row != last && token % seqLength != 0) {
+          rows.add(Math.toIntExact(row));
+          last = row;
+        }
+        token++;
       }
+      ends[i] = token;
     }
-    return new WrappedDataset(from, order, ends, rows.toArray(), seqLength);
+    return new WrappedDataset(from, ends, rows.toArray(), seqLength);
   }
 
   @Override
@@ -44,7 +43,7 @@ record WrappedDataset(Dataset from, int[] order, long[] ends, int[] rows, int se
     int[] labels = new int[ids.length];
     int at = 0;
     for (int place = place(start); at < ids.length; place++) {
-      Sample sample = from.get(order[place]);
+      Sample sample = from.get(place);
       int skip = (int) (start + at - (ends[place] - sample.length()));
       int count = Math.min(sample.length() - skip, ids.length - at);
       System.arraycopy(sample.ids(), skip, ids, at, count);
@@ -54,7 +53,7 @@ record WrappedDataset(Dataset from, int[] order, long[] ends, int[] rows, int se
     return new Sample(ids, labels);
   }
 
-  /// Which place in `order` holds this token.
+  /// Which sample holds this token.
   private int place(long token) {
     int found = Arrays.binarySearch(ends, token + 1);
     return found < 0 ? -found - 1 : found;
@@ -68,7 +67,7 @@ record WrappedDataset(Dataset from, int[] order, long[] ends, int[] rows, int se
 
   @Override
   public String origin(int index) {
-    return from.origin(order[place((long) rows[index] * seqLength)]) + " and what follows it";
+    return from.origin(place((long) rows[index] * seqLength)) + " and what follows it";
   }
 
   /// Of the samples, before they were packed.

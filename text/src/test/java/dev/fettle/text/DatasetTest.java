@@ -77,6 +77,44 @@ class DatasetTest {
   }
 
   @Test
+  void wrappedPackingKeepsEveryTokenOfLongTexts() {
+    String row =
+        "{\"text\": \"" + "Once upon a time, there was a little girl. ".repeat(60) + "\"}\n";
+    int seqLength = 64;
+    DatasetOptions options = DatasetOptions.of(seqLength).withMaxSamples(3);
+    Dataset cut = load("long.jsonl", row.repeat(3), options);
+    assertThat(cut.summary().tokens()).isEqualTo(3 * seqLength);
+    long tokens = Math.round(3 * cut.summary().lengths().mean());
+    assertThat(tokens).isGreaterThan(20 * seqLength);
+    assertThat(cut.summary().findings().warnings(seqLength))
+        .anyMatch(text ->
+            text.startsWith(
+                "3 of 3 texts lose %s tokens"
+                    .formatted(DatasetSummary.count(tokens - 3 * seqLength))));
+
+    Dataset whole = load("long.jsonl", row.repeat(3), options.withPacking(PackingStrategy.WRAPPED));
+    assertThat(whole.summary().tokens()).isEqualTo(tokens);
+    assertThat(whole.summary().findings().truncated()).isZero();
+    Dataset packed = whole.packed(PackingStrategy.WRAPPED, seqLength, 7);
+    assertThat(tokens % seqLength).isGreaterThan(1);
+    assertThat(packed.size()).isEqualTo((int) (tokens / seqLength) + 1);
+    assertThat(ids(packed)).isEqualTo(ids(whole));
+    assertThat(packed.summary().findings().warnings(seqLength))
+        .noneMatch(text -> text.contains("lose"));
+    for (int i = 0; i < packed.size() - 1; i++) {
+      assertThat(packed.length(i)).isEqualTo(seqLength);
+      assertThat(packed.get(i).targetTokens()).isEqualTo(seqLength - 1);
+      assertThat(packed.get(i).starts()).isNull();
+    }
+  }
+
+  private static int[] ids(Dataset dataset) {
+    return IntStream.range(0, dataset.size())
+        .flatMap(i -> Arrays.stream(dataset.get(i).ids()))
+        .toArray();
+  }
+
+  @Test
   void completionsCarryTheLossAndTheEndToken() {
     Dataset dataset =
         load(

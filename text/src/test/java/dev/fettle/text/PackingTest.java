@@ -69,8 +69,7 @@ class PackingTest {
                 Sample.unmasked(new int[] {1, 2, 3}),
                 Sample.unmasked(new int[] {4, 5, 6, 7, 8}),
                 Sample.unmasked(new int[] {9})));
-    int[] order = {0, 1, 2};
-    Dataset wrapped = WrappedDataset.of(dataset, order, 4);
+    Dataset wrapped = WrappedDataset.of(dataset, 4);
     assertThat(wrapped.size()).isEqualTo(2); // the last row has one token, which nothing predicts
     assertThat(wrapped.get(0).ids()).containsExactly(1, 2, 3, 4);
     assertThat(wrapped.get(1).labels()).containsExactly(5, 6, 7, 8);
@@ -84,7 +83,7 @@ class PackingTest {
             List.of(
                 new Sample(
                     new int[] {1, 2, 3, 4, 5}, new int[] {ignore, ignore, ignore, ignore, 5})));
-    Dataset wrapped = WrappedDataset.of(dataset, new int[] {0}, 3);
+    Dataset wrapped = WrappedDataset.of(dataset, 3);
     assertThat(wrapped.size()).isEqualTo(1);
     assertThat(wrapped.get(0).ids()).containsExactly(4, 5);
   }
