@@ -41,10 +41,19 @@ public final class Json {
   /// @param source where the text is from, for the error message, such as `data.jsonl line 7`
   /// @throws UserException if the text is not one JSON object
   public static ObjectNode parse(String text, String source) {
+    return asObject(value(text, source), source);
+  }
+
+  /// The value in this text, missing if it is blank.
+  ///
+  /// @param source where the text is from, for the error message
+  /// @throws UserException if the text is not one JSON value; it names a line within the text only
+  ///   if there are several
+  public static JsonNode value(String text, String source) {
     try {
-      return asObject(MAPPER.readTree(text), source);
+      return MAPPER.readTree(text);
     } catch (JacksonException e) {
-      throw malformed(e, source);
+      throw malformed(e, source, text.stripTrailing().indexOf('\n') >= 0);
     }
   }
 
@@ -67,18 +76,34 @@ public final class Json {
     if (node instanceof ObjectNode object) {
       return object;
     }
-    throw new UserException(
-        "Expected a JSON object in " + source + ", found " + node.getNodeType() + ".");
+    throw new UserException("Expected a JSON object in " + source + ", found " + kind(node) + ".");
+  }
+
+  /// What this is, for messages: `an array`.
+  public static String kind(JsonNode node) {
+    return switch (node.getNodeType()) {
+      case ARRAY -> "an array";
+      case OBJECT, POJO -> "an object";
+      case STRING, BINARY -> "text";
+      case NUMBER -> "a number";
+      case BOOLEAN -> "true or false";
+      case NULL -> "null";
+      case MISSING -> "nothing";
+    };
   }
 
   /// Turns a parser error into one sentence with line and column.
   public static UserException malformed(JacksonException e, String source) {
+    return malformed(e, source, true);
+  }
+
+  private static UserException malformed(JacksonException e, String source, boolean lines) {
     TokenStreamLocation at = e.getLocation();
-    String where = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
-    String what = e.getOriginalMessage().replaceFirst(" \\(start marker at .*", "");
-    int end = what.indexOf('\n');
+    String where = "";
+    if (at != null) {
+      where = (lines ? " line " + at.getLineNr() : "") + ", column " + at.getColumnNr();
+    }
     return new UserException(
-        "Malformed JSON in " + source + where + ": " + (end < 0 ? what : what.substring(0, end)),
-        e);
+        "Malformed JSON in " + source + where + ": " + JsonProblem.of(e) + ".", e);
   }
 }

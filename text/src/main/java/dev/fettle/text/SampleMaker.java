@@ -59,7 +59,7 @@ record SampleMaker(Tokenizer tokenizer, @Nullable ChatTemplate template, LossOn 
   /// exactly that. The prompt ends where that sequence parts from the prompt tokenized alone: a
   /// token that joins the end of the prompt with the start of the completion (` 4` for a prompt
   /// that ends in a space) belongs to the completion, so nothing of the completion escapes the
-  /// loss.
+  /// loss. Of an empty completion the end token is learned.
   private Made completion(String prompt, String completion) {
     checkNoTurns("a prompt and a completion in strings");
     if (tokenizer.eosId() == null) {
@@ -69,9 +69,6 @@ record SampleMaker(Tokenizer tokenizer, @Nullable ChatTemplate template, LossOn 
     }
     int[] ids = tokenizer.encode(prompt + ended(completion), true);
     int promptLength = commonPrefix(tokenizer.encode(prompt, true), ids);
-    if (completion.isEmpty()) {
-      return new Made(masked(ids, ids.length), ids.length);
-    }
     int masked = loss.completionsAlone() ? promptLength : 0;
     return new Made(masked(ids, masked), promptLength);
   }

@@ -130,6 +130,14 @@ class DatasetTest {
     assertThat(dataset.summary().targetTokens()).isEqualTo(sample.length() - promptLength);
   }
 
+  @Test
+  void anEmptyCompletionTeachesTheEnd() {
+    Dataset dataset =
+        load("a.jsonl", "{\"prompt\": \"One day,\", \"completion\": \"\"}", DatasetOptions.of(64));
+    assertThat(targets(dataset.get(0))).containsExactly(tokenizer.eosId());
+    assertThat(dataset.summary().findings().empty()).isZero();
+  }
+
   /// `▁saw` joins the space that ends the prompt with the completion.
   @Test
   void aTokenAcrossTheBoundaryIsLearned() {
@@ -222,7 +230,7 @@ class DatasetTest {
         "{\"prompt\": \"a\", \"completion\": 3}    | expected a string under \"completion\", found 3",
         "{\"prompt\": \"a\", \"completion\": null} | expected a string under \"completion\", found null",
         "{\"messages\": []}                        | keep rows of different kinds in different files",
-        "[1]                                       | found ARRAY",
+        "[1]                                       | found an array; name a file .json",
       })
   void aBadLineIsNamed(String line, String what) {
     String lines = "{\"prompt\": \"a\", \"completion\": \"b\"}\n" + line + "\n";

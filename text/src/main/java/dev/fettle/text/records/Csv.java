@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Comma- or tab-separated values with a header line; quotes as in RFC 4180, so that a quoted field
-/// may hold separators, doubled quotes and line ends. Every value is a string.
+/// may hold separators, doubled quotes and line ends. Every value is a string. Blanks around the
+/// names in the header do not count.
 ///
 /// @param endings of file names
 /// @param separator between fields
@@ -75,7 +76,7 @@ record Csv(List<String> endings, char separator) implements RowFormat {
 
     private boolean accept(List<String> fields) {
       if (header == null) {
-        header = checked(fields);
+        header = checked(fields.stream().map(String::strip).toList());
         return true;
       }
       if (fields.size() != header.size()) {

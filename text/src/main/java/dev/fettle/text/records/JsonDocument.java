@@ -5,7 +5,6 @@ import dev.fettle.tensor.UserException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Predicate;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -74,8 +73,7 @@ final class JsonDocument implements RowFormat {
     }
     if (first != JsonToken.START_OBJECT) {
       throw new UserException(
-          "%s holds one %s; expected an array of JSON objects."
-              .formatted(file, parser.currentToken().name().toLowerCase(Locale.ROOT)));
+          file + " holds neither an array nor an object; expected an array of JSON objects.");
     }
     List<String> names = new ArrayList<>();
     List<String> arrays = new ArrayList<>();
@@ -172,6 +170,6 @@ final class JsonDocument implements RowFormat {
       return object;
     }
     throw new UserException(
-        "%s row %d: expected a JSON object, found %s.".formatted(file, number, node.getNodeType()));
+        "%s row %d: expected a JSON object, found %s.".formatted(file, number, Json.kind(node)));
   }
 }

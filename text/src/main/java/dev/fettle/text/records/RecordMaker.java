@@ -52,7 +52,7 @@ record RecordMaker(ColumnMap map, ObjectNode variables) {
     ObjectNode told = variables.deepCopy();
     JsonNode tools = map.value(columns, "tools");
     if (tools.isString() && !tools.asString().isBlank()) {
-      tools = Json.parse("{\"tools\": " + tools.asString() + "}", "\"tools\"").path("tools");
+      tools = Json.value(tools.asString(), "\"tools\"");
     }
     if (tools.isArray() && !tools.isEmpty()) {
       told.set("tools", tools);

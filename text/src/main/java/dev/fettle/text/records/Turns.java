@@ -54,8 +54,11 @@ record Turns(ColumnMap map) {
   }
 
   private static JsonNode parsed(String text, String column) {
-    ObjectNode holder = Json.parse("{\"list\": " + text + "}", "\"" + column + "\"");
-    return holder.path("list");
+    if (!text.stripLeading().startsWith("[")) {
+      throw new UserException(
+          "expected a list of messages under \"%s\", found text.".formatted(column));
+    }
+    return Json.value(text, "\"" + column + "\"");
   }
 
   private ObjectNode turn(JsonNode message) {

@@ -47,6 +47,13 @@ class CsvTest {
   }
 
   @Test
+  void blanksAroundNamesInTheHeaderDoNotCount() {
+    assertThat(rows(Csv.commas(), "prompt, completion \n a , b\n"))
+        .extracting(row -> row.columns().toString())
+        .containsExactly("{\"prompt\":\" a \",\"completion\":\" b\"}");
+  }
+
+  @Test
   void readingStopsWhenEnoughIsRead() throws IOException {
     List<Row> rows = new ArrayList<>();
     Path file = Files.writeString(folder.resolve("a.csv"), "a\n1\n2\n\"never closed");

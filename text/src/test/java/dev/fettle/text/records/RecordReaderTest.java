@@ -144,7 +144,17 @@ class RecordReaderTest {
         "{\"prompt\": \"a\", \"completion\": 4} | expected a string under \"completion\", found 4",
         "{\"text\": null} | expected a string under \"text\", found null",
         "{\"text\": \"a\" | Malformed JSON in",
-        "[1] | Expected a JSON object",
+        "{\"messages\": \"hi\"} | expected a list of messages under \"messages\", found text.",
+        "{\"text\": \"a\"} {\"text\": \"b\"} | line 2, column 15: a second value follows the first",
+        "{\"text\": \"a | line 2, column 12: it ends in the middle of a string.",
+        "{\"text\": NaN} | column 13: NaN is no JSON number; write null.",
+        "{\"text\": -Infinity} | -Infinity is no JSON number; write null.",
+        "{\"text\": None} | column 10: 'None' is no JSON value; write null.",
+        "{'text': 1} | column 2: found ''' where a name in double quotes was expected.",
+        "{\"text\": \"a\" 1} | where a comma or the end was expected.",
+        "{\"text\": 1] | found ']' where '}' was expected.",
+        "[ | Expected a JSON object in",
+        "[1] | found an array; name a file .json",
       })
   void aBadFirstRowIsNamed(String line, String what) {
     assertThatThrownBy(() -> read("bad.jsonl", "\n" + line + "\n"))
@@ -159,6 +169,15 @@ class RecordReaderTest {
         "{\"instruction\": \"a\", \"input\": \"\", \"output\": \"b\", \"text\": \"c\"}";
     String without = "{\"instruction\": \"a\", \"input\": \"\", \"output\": \"b\"}";
     assertThat(read("a.jsonl", published)).isEqualTo(read("b.jsonl", without)).hasSize(1);
+  }
+
+  @Test
+  void aRowNestedTooDeeplyIsNamed() {
+    assertThatThrownBy(() -> read("bad.jsonl", "{\"text\": " + "[".repeat(5000)))
+        .isInstanceOf(UserException.class)
+        .hasMessageContaining("bad.jsonl line 1: it is too deeply nested; at most 500 levels")
+        .message()
+        .doesNotContain("Jackson", "`", "Constraints");
   }
 
   @Test
@@ -212,10 +231,10 @@ class RecordReaderTest {
       quoteCharacter = '`',
       value = {
         "{\"a\": [{\"text\": \"1\"}], \"b\": [{\"text\": \"2\"}]} | say which holds the rows, with --json-field a",
-        "[{\"text\": \"1\"}, 2] | row 2: expected a JSON object, found NUMBER",
+        "[{\"text\": \"1\"}, 2] | row 2: expected a JSON object, found a number",
         "[{\"text\": \"1\"} | Malformed JSON in",
         "[{\"text\": \"1\"}] 2 | goes on after its array",
-        "3 | holds one value_number_int",
+        "3 | holds neither an array nor an object",
         "`` | is empty",
       })
   void badJsonIsNamed(String json, String what) {
