@@ -134,7 +134,9 @@ class DatasetTest {
   void anEmptyCompletionTeachesTheEnd() {
     Dataset dataset =
         load("a.jsonl", "{\"prompt\": \"One day,\", \"completion\": \"\"}", DatasetOptions.of(64));
-    assertThat(targets(dataset.get(0))).containsExactly(tokenizer.eosId());
+    int[] targets = targets(dataset.get(0));
+    assertThat(targets).hasSize(1);
+    assertThat(targets[0]).isEqualTo(tokenizer.eosId());
     assertThat(dataset.summary().findings().empty()).isZero();
   }
 
