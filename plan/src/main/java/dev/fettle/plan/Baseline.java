@@ -1,5 +1,6 @@
 package dev.fettle.plan;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /// What the process takes before the first weight, measured with a model of 260 thousand parameters
@@ -19,6 +20,13 @@ final class Baseline {
   /// A text in memory: its characters, token ids and the objects around them, per byte of the file.
   private static final double HEAP_PER_TEXT_BYTE = 6;
 
+  /// What the tokenizer library and the heap keep touched after a text was cut into tokens, per
+  /// byte of the file: measured on a megabyte of plain text. Rows are cut one by one, hence a
+  /// bound.
+  private static final long TOKENS_PER_TEXT_BYTE = 64;
+
+  private static final long MOST_FOR_TOKENS = 128 * MB;
+
   /// What the launcher allows the heap.
   private static final long MAX_HEAP = 2L << 30;
 
@@ -33,6 +41,17 @@ final class Baseline {
             "text",
             (long) Math.min(MAX_HEAP, textBytes * HEAP_PER_TEXT_BYTE),
             "text and token ids on the heap"));
+  }
+
+  /// As [#withEngine], for a run that cuts a whole data set into tokens first.
+  static List<Part> withData(long textBytes) {
+    List<Part> parts = new ArrayList<>(withEngine(textBytes));
+    parts.add(
+        new Part(
+            "tokenization",
+            Math.min(MOST_FOR_TOKENS, textBytes * TOKENS_PER_TEXT_BYTE),
+            "what cutting the data leaves touched"));
+    return parts;
   }
 
   static List<Part> filesOnly() {

@@ -40,7 +40,7 @@ final class TrainingMemory {
   }
 
   private MemoryPlan plan(boolean recompute) {
-    List<Part> standing = new ArrayList<>(Baseline.withEngine(work.textBytes()));
+    List<Part> standing = new ArrayList<>(Baseline.withData(work.textBytes()));
     standing.addAll(weights());
     TrainedMemory trained = new TrainedMemory(trainedParameters(), compute, work.moments());
     standing.addAll(trained.parts(adapter == null ? "weights" : "adapter"));
