@@ -209,7 +209,7 @@ class SickTokenizersTest {
   void aTemplateThatChangesEarlierTurns() throws IOException {
     model.withTemplate(
         "{% for message in messages %}<|im_start|>{{ loop.index }} of {{ loop.length }}\n"
-            + "{{ message['content'] }}<|im_end|>\n{% endfor %}"
+            + "{{ message['content'] }}{{ '<|im_end|>' if loop.last else ' ... ' }}\n{% endfor %}"
             + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
     examine().finds(Severity.WARNING, "chat-template", "several turns");
   }
