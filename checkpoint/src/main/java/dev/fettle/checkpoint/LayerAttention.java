@@ -8,6 +8,9 @@ import org.jspecify.annotations.Nullable;
 ///   for all before it
 /// @param rotary null for a layer that does not know positions
 public record LayerAttention(@Nullable Integer window, @Nullable Rotary rotary) {
+  /// New positions that fit a cache at least before old ones are dropped.
+  public static final int CACHE_ROOM = 256;
+
   /// Positions that a cache of keys and values has room for in this layer: all of the text, or with
   /// a window, the window and as much again before old positions are dropped.
   ///

@@ -9,8 +9,6 @@ import java.util.function.LongSupplier;
 /// seconds.
 final class FetchProgress implements FetchListener, AutoCloseable {
   private static final double NANOS = 1e9;
-  private static final long REDRAW_NANOS = 100_000_000L;
-  private static final long LOG_NANOS = 10_000_000_000L;
 
   /// The rate is the mean over about this long.
   private static final double RATE_SECONDS = 5;
@@ -19,6 +17,7 @@ final class FetchProgress implements FetchListener, AutoCloseable {
   private static final double SLOWEST_RATE = 1000;
 
   private final Console console;
+  private final StatusLine line;
   private final LongSupplier clock;
   private final long interval;
   private int files;
@@ -30,7 +29,6 @@ final class FetchProgress implements FetchListener, AutoCloseable {
   private long rateTime;
   private double rate;
   private long shownTime;
-  private int drawn;
   private boolean running;
 
   FetchProgress(Console console) {
@@ -40,8 +38,9 @@ final class FetchProgress implements FetchListener, AutoCloseable {
   /// @param clock nanoseconds that only go forward
   FetchProgress(Console console, LongSupplier clock) {
     this.console = console;
+    this.line = new StatusLine(console);
     this.clock = clock;
-    interval = console.isTerminal() ? REDRAW_NANOS : LOG_NANOS;
+    interval = line.interval();
   }
 
   @Override
@@ -78,7 +77,7 @@ final class FetchProgress implements FetchListener, AutoCloseable {
 
   @Override
   public synchronized void note(String sentence) {
-    erase();
+    line.erase();
     console.err().println(sentence);
   }
 
@@ -120,22 +119,7 @@ final class FetchProgress implements FetchListener, AutoCloseable {
   }
 
   private void show() {
-    if (!console.isTerminal()) {
-      console.err().println(text());
-      return;
-    }
-    String whole = text();
-    String line = whole.substring(0, Math.min(whole.length(), console.columns() - 1));
-    console.err().print("\r" + line + " ".repeat(Math.max(0, drawn - line.length())));
-    console.err().flush();
-    drawn = line.length();
-  }
-
-  private void erase() {
-    if (drawn > 0) {
-      console.err().print("\r" + " ".repeat(drawn) + "\r");
-      drawn = 0;
-    }
+    line.draw(text());
   }
 
   /// Shows the last state and ends the line.
@@ -145,9 +129,6 @@ final class FetchProgress implements FetchListener, AutoCloseable {
       running = false;
       show();
     }
-    if (drawn > 0) {
-      console.err().println();
-      drawn = 0;
-    }
+    line.end();
   }
 }

@@ -9,10 +9,9 @@ import java.util.function.LongSupplier;
 /// warming up).
 final class ProgressLine implements AutoCloseable {
   private static final long NANOS = 1_000_000_000L;
-  private static final long REDRAW_NANOS = NANOS / 10;
-  private static final long LOG_NANOS = 10 * NANOS;
 
   private final Console console;
+  private final StatusLine line;
   private final String label;
   private final long total;
   private final LongSupplier clock;
@@ -22,7 +21,6 @@ final class ProgressLine implements AutoCloseable {
   private long shownTime;
   private boolean shown;
   private String pending = "";
-  private int drawn;
 
   /// @param total the number of items, or 0 when it is not known
   ProgressLine(Console console, String label, long total) {
@@ -32,10 +30,11 @@ final class ProgressLine implements AutoCloseable {
   /// @param clock nanoseconds that only go forward
   ProgressLine(Console console, String label, long total, LongSupplier clock) {
     this.console = console;
+    this.line = new StatusLine(console);
     this.label = label;
     this.total = total;
     this.clock = clock;
-    this.interval = console.isTerminal() ? REDRAW_NANOS : LOG_NANOS;
+    this.interval = line.interval();
   }
 
   /// @param done items finished so far
@@ -54,9 +53,9 @@ final class ProgressLine implements AutoCloseable {
   }
 
   /// Prints a line of its own above the progress line.
-  void log(String line) {
-    erase();
-    console.err().println(line);
+  void log(String message) {
+    line.erase();
+    console.err().println(message);
     if (console.isTerminal() && !pending.isEmpty()) {
       show();
     }
@@ -69,10 +68,7 @@ final class ProgressLine implements AutoCloseable {
       show();
       pending = "";
     }
-    if (drawn > 0) {
-      console.err().println();
-      drawn = 0;
-    }
+    line.end();
   }
 
   private String text(long done, String note, long now) {
@@ -90,21 +86,9 @@ final class ProgressLine implements AutoCloseable {
 
   private void show() {
     shown = true;
+    line.draw(pending);
     if (!console.isTerminal()) {
-      console.err().println(pending);
       pending = "";
-      return;
-    }
-    String line = pending.substring(0, Math.min(pending.length(), console.columns() - 1));
-    console.err().print("\r" + line + " ".repeat(Math.max(0, drawn - line.length())));
-    console.err().flush();
-    drawn = line.length();
-  }
-
-  private void erase() {
-    if (drawn > 0) {
-      console.err().print("\r" + " ".repeat(drawn) + "\r");
-      drawn = 0;
     }
   }
 }

@@ -6,7 +6,6 @@ import static org.assertj.core.data.Offset.offset;
 import dev.fettle.checkpoint.SafetensorsFile;
 import dev.fettle.checkpoint.TensorSource;
 import dev.fettle.engine.Scope;
-import dev.fettle.engine.Tensor;
 import dev.fettle.lora.AdapterFolder;
 import dev.fettle.lora.LoraAdapter;
 import dev.fettle.model.CausalLm;
@@ -67,7 +66,7 @@ class FamilyGradientsTest {
       assertThat(parameters.parameters()).hasSize(golden.infos().size() - 2);
       for (Parameter parameter : parameters.parameters()) {
         float[] expected = golden.tensor(parameter.name()).toFloats();
-        assertThat(relative(parameter.grad().toFloats(), expected))
+        assertThat(Gradients.relative(parameter.grad().toFloats(), expected))
             .as(parameter.name())
             .isLessThan(RELATIVE);
       }
@@ -89,12 +88,12 @@ class FamilyGradientsTest {
         float[] all = parameter.grad().toFloats();
         float norm = golden.tensor(parameter.name() + ".norm").toFloats()[0];
         if (norm < ZERO) {
-          assertThat(norm(all)).as(parameter.name()).isLessThan(ZERO);
+          assertThat(Gradients.norm(all)).as(parameter.name()).isLessThan(ZERO);
           continue;
         }
-        assertThat(norm(all)).as(parameter.name()).isCloseTo(norm, offset(norm * FULL));
+        assertThat(Gradients.norm(all)).as(parameter.name()).isCloseTo(norm, offset(norm * FULL));
         float[] expected = golden.tensor(parameter.name()).toFloats();
-        assertThat(relative(everyEighthRow(parameter.grad()), expected))
+        assertThat(Gradients.relative(Gradients.everyEighthRow(parameter.grad()), expected))
             .as(parameter.name())
             .isLessThan(FULL);
       }
@@ -111,39 +110,5 @@ class FamilyGradientsTest {
     double loss =
         model.lossAndGradients(ids, ids, new CausalLm.StepOptions(1.0 / targets, recompute, 0L));
     assertThat(loss / targets).isCloseTo(golden.tensor("loss").toFloats()[0], offset(LOSS));
-  }
-
-  private static float[] everyEighthRow(Tensor tensor) {
-    float[] all = tensor.toFloats();
-    if (tensor.rank() == 1) {
-      return all;
-    }
-    int columns = (int) tensor.size(1);
-    int rows = (int) (tensor.size(0) + 7) / 8;
-    float[] found = new float[rows * columns];
-    for (int row = 0; row < rows; row++) {
-      System.arraycopy(all, row * 8 * columns, found, row * columns, columns);
-    }
-    return found;
-  }
-
-  private static double norm(float[] values) {
-    double squares = 0;
-    for (float value : values) {
-      squares += (double) value * value;
-    }
-    return Math.sqrt(squares);
-  }
-
-  private static double relative(float[] found, float[] expected) {
-    assertThat(found).hasSameSizeAs(expected);
-    double difference = 0;
-    double largest = 0;
-    for (int i = 0; i < found.length; i++) {
-      double one = Math.abs((double) found[i] - expected[i]);
-      difference = one <= difference ? difference : one; // also NaN
-      largest = Math.max(largest, Math.abs(expected[i]));
-    }
-    return difference / largest;
   }
 }

@@ -5,7 +5,6 @@ import static org.assertj.core.data.Offset.offset;
 
 import dev.fettle.checkpoint.TensorSource;
 import dev.fettle.engine.Scope;
-import dev.fettle.engine.Tensor;
 import dev.fettle.model.CausalLm;
 import dev.fettle.model.LoadOptions;
 import dev.fettle.model.Parameter;
@@ -40,44 +39,13 @@ class FullGradientsTest {
         String name = parameter.name();
         float[] all = parameter.grad().toFloats();
         float norm = golden.tensor(name + ".norm").toFloats()[0];
-        assertThat(norm(all)).as(name).isCloseTo(norm, offset(norm * RELATIVE));
+        assertThat(Gradients.norm(all)).as(name).isCloseTo(norm, offset(norm * RELATIVE));
         float[] expected = golden.tensor(name).toFloats();
-        float[] found = name.endsWith("_proj.weight") ? everyEighthRow(parameter.grad()) : all;
-        assertThat(relative(found, expected)).as(name).isLessThan(RELATIVE);
+        float[] found =
+            name.endsWith("_proj.weight") ? Gradients.everyEighthRow(parameter.grad()) : all;
+        assertThat(Gradients.relative(found, expected)).as(name).isLessThan(RELATIVE);
+        assertThat(Arrays.equals(found, new float[found.length])).isFalse();
       }
     }
-  }
-
-  private static float[] everyEighthRow(Tensor matrix) {
-    float[] all = matrix.toFloats();
-    int columns = (int) matrix.size(1);
-    int rows = (int) (matrix.size(0) + 7) / 8;
-    float[] found = new float[rows * columns];
-    for (int row = 0; row < rows; row++) {
-      System.arraycopy(all, row * 8 * columns, found, row * columns, columns);
-    }
-    return found;
-  }
-
-  private static double norm(float[] values) {
-    double squares = 0;
-    for (float value : values) {
-      squares += (double) value * value;
-    }
-    return Math.sqrt(squares);
-  }
-
-  private static double relative(float[] found, float[] expected) {
-    assertThat(found).hasSameSizeAs(expected);
-    double difference = 0;
-    for (int i = 0; i < found.length; i++) {
-      difference = Math.max(difference, Math.abs((double) found[i] - expected[i]));
-    }
-    double largest = 0;
-    for (float value : expected) {
-      largest = Math.max(largest, Math.abs(value));
-    }
-    assertThat(Arrays.equals(found, new float[found.length])).isFalse();
-    return difference / largest;
   }
 }

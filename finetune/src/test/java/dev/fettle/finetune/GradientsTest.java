@@ -67,21 +67,10 @@ class GradientsTest {
       assertThat(parameters.parameters()).hasSize(70);
       for (Parameter parameter : parameters.parameters()) {
         float[] expected = golden.tensor(parameter.name()).toFloats();
-        assertThat(relative(parameter.grad().toFloats(), expected))
+        assertThat(Gradients.relative(parameter.grad().toFloats(), expected))
             .as(parameter.name())
             .isLessThan(integers ? INTEGERS : RELATIVE);
       }
     }
-  }
-
-  private static double relative(float[] found, float[] expected) {
-    assertThat(found).hasSameSizeAs(expected);
-    double difference = 0;
-    double largest = 0;
-    for (int i = 0; i < found.length; i++) {
-      difference = Math.max(difference, Math.abs(found[i] - expected[i]));
-      largest = Math.max(largest, Math.abs(expected[i]));
-    }
-    return difference / largest;
   }
 }

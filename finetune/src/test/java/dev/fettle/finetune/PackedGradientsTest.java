@@ -65,7 +65,7 @@ class PackedGradientsTest {
       assertThat(together).isCloseTo(alone, offset(RELATIVE * alone));
       List<float[]> expected = gradients(parameters);
       for (int i = 0; i < expected.size(); i++) {
-        assertThat(relative(gradients.get(i), expected.get(i)))
+        assertThat(Gradients.relative(gradients.get(i), expected.get(i)))
             .as(parameters.parameters().get(i).name())
             .isLessThan(RELATIVE);
       }
@@ -156,17 +156,6 @@ class PackedGradientsTest {
 
   private static List<float[]> gradients(FlatParameters parameters) {
     return parameters.parameters().stream().map(p -> p.grad().toFloats()).toList();
-  }
-
-  private static double relative(float[] found, float[] expected) {
-    assertThat(found).hasSameSizeAs(expected);
-    double difference = 0;
-    double largest = 0;
-    for (int i = 0; i < found.length; i++) {
-      difference = Math.max(difference, Math.abs(found[i] - expected[i]));
-      largest = Math.max(largest, Math.abs(expected[i]));
-    }
-    return difference / largest;
   }
 
   /// @param labels the ids, except for the first token of each document

@@ -115,23 +115,12 @@ class PeftGradientsTest {
       for (Parameter parameter : parameters.parameters()) {
         checked.add(prefix + "grad." + parameter.name());
         float[] expected = golden.tensor(prefix + "grad." + parameter.name()).toFloats();
-        assertThat(relative(parameter.grad().toFloats(), expected))
+        assertThat(Gradients.relative(parameter.grad().toFloats(), expected))
             .as(parameter.name())
             .isLessThan(RELATIVE);
       }
       assertThat(golden.infos().keySet().stream().filter(k -> k.startsWith(prefix + "grad.")))
           .containsExactlyInAnyOrderElementsOf(checked);
     }
-  }
-
-  private static double relative(float[] found, float[] expected) {
-    assertThat(found).hasSameSizeAs(expected);
-    double difference = 0;
-    double largest = 0;
-    for (int i = 0; i < found.length; i++) {
-      difference = Math.max(difference, Math.abs(found[i] - expected[i]));
-      largest = Math.max(largest, Math.abs(expected[i]));
-    }
-    return difference / largest;
   }
 }

@@ -22,11 +22,8 @@ public final class KvCache implements AutoCloseable {
 
   private int length;
 
-  /// New positions that fit before old ones are dropped, even for a small window.
-  private static final int ROOM = 256;
-
   KvCache(ModelConfig config, DType dtype, int batch, int capacity) {
-    this(config, dtype, batch, capacity, ROOM);
+    this(config, dtype, batch, capacity, LayerAttention.CACHE_ROOM);
   }
 
   /// @param room new positions that fit into a layer with a window before old ones are dropped, if

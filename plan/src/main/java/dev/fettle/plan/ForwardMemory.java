@@ -1,5 +1,6 @@
 package dev.fettle.plan;
 
+import dev.fettle.checkpoint.LayerAttention;
 import dev.fettle.checkpoint.ModelConfig;
 import dev.fettle.lora.AdapterPlan;
 import dev.fettle.lora.LoraConfig;
@@ -12,9 +13,6 @@ import org.jspecify.annotations.Nullable;
 final class ForwardMemory {
   /// Tokens that an evaluation computes at a time, unless one window is longer.
   private static final int EVALUATION_TOKENS = 2048;
-
-  /// Positions that `KvCache` leaves free beside a small window.
-  private static final int CACHE_ROOM = 256;
 
   private ForwardMemory() {}
 
@@ -42,7 +40,7 @@ final class ForwardMemory {
     long perLayer = 2L * config.numKeyValueHeads() * config.headDim() * compute.bytes();
     long kept =
         config.layers().stream()
-            .mapToLong(layer -> layer.cachedPositions(positions, CACHE_ROOM))
+            .mapToLong(layer -> layer.cachedPositions(positions, LayerAttention.CACHE_ROOM))
             .sum();
     return new Part("key/value cache", perLayer * kept, "%d positions".formatted(positions));
   }
